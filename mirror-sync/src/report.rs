@@ -1,7 +1,5 @@
 //! What a run did, for people and for `--json`.
 
-use std::collections::BTreeMap;
-
 use cli_kit::{Printer, TrafficSum, counted, iec_size, span, with_options};
 use serde::Serialize;
 
@@ -81,28 +79,6 @@ impl RepoReport {
     }
 }
 
-/// What came over the network.
-#[derive(Debug, Clone, Default, Serialize)]
-pub(crate) struct FetchedBytes {
-    bytes: u64,
-    /// In which something was transferred.
-    seconds: f64,
-    bytes_per_second: u64,
-    /// Bytes by server.
-    servers: BTreeMap<String, u64>,
-}
-
-impl From<TrafficSum> for FetchedBytes {
-    fn from(sum: TrafficSum) -> Self {
-        Self {
-            bytes: sum.bytes,
-            seconds: sum.seconds,
-            bytes_per_second: sum.rate,
-            servers: sum.servers,
-        }
-    }
-}
-
 /// A run.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct RunReport {
@@ -113,9 +89,7 @@ pub(crate) struct RunReport {
     pub(crate) exit_code: u8,
     pub(crate) bytes_received: u64,
     /// What came over the network, and from whom.
-    pub(crate) fetched: Option<FetchedBytes>,
-    #[serde(skip)]
-    pub(crate) sum: Option<TrafficSum>,
+    pub(crate) fetched: Option<TrafficSum>,
     /// Requests sent for packages and metadata parts (the index not counted).
     pub(crate) requests: u64,
     /// What kept the transfer from being faster, in words.
@@ -169,7 +143,7 @@ impl RunReport {
                 "nothing to fetch: the repositories of this mirror are filled by `mirror-sync bundle apply` and `mirror-sync serve`",
             );
         }
-        if let Some(sum) = &self.sum {
+        if let Some(sum) = &self.fetched {
             let limit = self.limit.as_deref();
             let limit = limit.map_or(String::new(), |limit| format!("; {limit}"));
             printer.info(&format!("{}{limit}", sum.line()));

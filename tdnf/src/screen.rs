@@ -255,7 +255,7 @@ impl From<TrafficSum> for Fetched {
         Self {
             bytes: sum.bytes,
             seconds: sum.seconds,
-            bytes_per_second: sum.rate,
+            bytes_per_second: sum.bytes_per_second,
             servers: sum.servers,
         }
     }

@@ -213,7 +213,7 @@ impl Printer {
         if self.mode.columns.is_some() || matches!(self.lock().sink, Sink::Recording(_)) {
             return self.mode.columns;
         }
-        screen_columns()
+        screen_size().0
     }
 
     /// Whether standard output is a terminal.
@@ -235,11 +235,11 @@ impl Printer {
 
     /// Columns and rows of the terminal.
     pub(crate) fn screen(&self) -> (usize, usize) {
-        let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
-        let rows = size.map_or(0, |size| usize::from(size.ws_row));
-        let columns = screen_columns().unwrap_or(DEFAULT_WIDTH);
-        let rows = if rows > 0 { rows } else { DEFAULT_ROWS };
-        (columns, rows)
+        let (columns, rows) = screen_size();
+        (
+            columns.unwrap_or(DEFAULT_WIDTH),
+            rows.unwrap_or(DEFAULT_ROWS),
+        )
     }
 
     /// Draws lines at the end of the screen, in place of those that were drawn before.
@@ -278,7 +278,7 @@ impl PrinterStreams {
 
     /// What takes the drawing off the screen. Where the terminal has become narrower its lines have become more rows.
     fn erasure(&self) -> String {
-        let columns = screen_columns().unwrap_or(usize::MAX);
+        let columns = screen_size().0.unwrap_or(usize::MAX);
         let rows = self.drawing.iter().map(|line| line.len().div_ceil(columns));
         match rows.map(|rows| rows.max(1)).sum() {
             0_usize => String::new(),
@@ -317,10 +317,14 @@ impl PrinterStreams {
     }
 }
 
-/// Columns of the terminal on standard output, whatever a user says of them.
-fn screen_columns() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(io::stdout()).ok()?;
-    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+/// Columns and rows of the terminal on standard output, whatever a user says of them, as far as it says.
+fn screen_size() -> (Option<usize>, Option<usize>) {
+    let size = rustix::termios::tcgetwinsize(io::stdout()).ok();
+    let told = |number: u16| Some(usize::from(number)).filter(|number| *number > 0);
+    (
+        size.and_then(|size| told(size.ws_col)),
+        size.and_then(|size| told(size.ws_row)),
+    )
 }
 
 fn joined(lines: &[String]) -> String {

@@ -115,7 +115,6 @@ impl Progress {
     pub fn end_run(&self) {
         self.shown.tally().end_run();
         drop(self.stop());
-        self.shown.printer.draw(Vec::new());
     }
 
     /// A transfer begins; `total` is its size in bytes where it is known, `resumed` what an earlier run left of it.
@@ -207,13 +206,6 @@ impl Shown {
     fn tally(&self) -> MutexGuard<'_, Tally> {
         // A panic elsewhere leaves at worst a number that is wrong.
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Drop for Progress {
-    fn drop(&mut self) {
-        drop(self.stop());
-        self.shown.printer.draw(Vec::new());
     }
 }
 

@@ -249,7 +249,7 @@ fn what_was_fetched_is_told_with_its_servers() {
     assert_eq!((sum.bytes, sum.servers.len()), ((2 << 20) + 2, 3));
     let line = TrafficSum {
         seconds: 53.24,
-        rate: 655_360,
+        bytes_per_second: 655_360,
         ..sum
     }
     .line();

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde::Serialize;
+
 use crate::size::{iec_rate, iec_size};
 
 /// Sums up the transfers of one command; clones share the sum.
@@ -21,14 +23,14 @@ struct Sum {
 }
 
 /// The sum of a command's transfers.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct TrafficSum {
     /// Bytes received, those that were thrown away included.
     pub bytes: u64,
     /// Seconds in which something was transferred.
     pub seconds: f64,
     /// Bytes per second.
-    pub rate: u64,
+    pub bytes_per_second: u64,
     /// Bytes by server (`host` or `host:port`).
     pub servers: BTreeMap<String, u64>,
 }
@@ -59,7 +61,7 @@ impl Traffic {
         (bytes > 0).then(|| TrafficSum {
             bytes,
             seconds,
-            rate: (bytes as f64 / seconds.max(0.001)) as u64,
+            bytes_per_second: (bytes as f64 / seconds.max(0.001)) as u64,
             servers: sum.servers.clone(),
         })
     }
@@ -78,7 +80,7 @@ impl TrafficSum {
             "Fetched {} in {:.1} s ({}) from {}",
             iec_size(self.bytes),
             self.seconds,
-            iec_rate(self.rate),
+            iec_rate(self.bytes_per_second),
             names.join(", ")
         )
     }

@@ -41,6 +41,8 @@ struct ServerMemory {
     unreachable: bool,
     /// Bytes per second, when last measured.
     rate: Option<u64>,
+    /// It was measured in this run, and nobody has asked for it.
+    is_news: bool,
 }
 
 /// Requests with equal settings share connections. Plain HTTP never loads certificates.
@@ -180,18 +182,24 @@ impl Client {
         self.remembered(server, |one| one.rate)
     }
 
-    /// Remembers what a server (`scheme://host:port`) gives, in bytes per second: the fastest is asked first.
-    pub fn rate(&self, server: &str, bps: u64) {
+    /// Says what a server (`scheme://host:port`) gave in an earlier run, in bytes per second: the fastest is asked first.
+    pub fn recall_rate(&self, server: &str, bps: u64) {
         self.remembered(server, |one| one.rate = Some(bps));
     }
 
-    /// What servers give, as far as it is known, in bytes per second.
-    pub fn rates(&self) -> Vec<(String, u64)> {
-        let all = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
-        let rated = all
-            .iter()
-            .filter_map(|(name, one)| Some((name.clone(), one.rate?)));
-        rated.collect()
+    /// Remembers what a server gives.
+    pub(crate) fn measured(&self, server: &str, bps: u64) {
+        self.remembered(server, |one| (one.rate, one.is_news) = (Some(bps), true));
+    }
+
+    /// What servers gave that were measured since the last call, in bytes per second.
+    pub fn new_rates(&self) -> Vec<(String, u64)> {
+        let mut all = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = all.iter_mut().filter_map(|(name, one)| {
+            let news = std::mem::take(&mut one.is_news);
+            Some((name.clone(), one.rate.filter(|_| news)?))
+        });
+        news.collect()
     }
 
     /// The reqwest client for `url` under the repository's settings; one whose requests share no
@@ -300,8 +308,7 @@ impl Client {
             )));
         }
         let first = match &proxy {
-            Some((proxy, _)) if proxy.contains("://") => Url::parse(proxy).ok(),
-            Some((proxy, _)) => Url::parse(&format!("http://{proxy}")).ok(),
+            Some((proxy, _)) => proxy_url(proxy).ok(),
             None => Some(url.clone()),
         };
         let Some((family, first)) = access.family.zip(first) else {
@@ -393,17 +400,21 @@ impl Client {
     }
 }
 
-/// Fails for a proxy that is no URL, or is spoken to in another way than ours; without scheme it is http.
-fn speakable(proxy: &str) -> std::result::Result<(), Cause> {
-    let (scheme, whole) = match proxy.split_once("://") {
-        Some((scheme, _)) => (scheme, proxy.to_owned()),
-        None => ("http", format!("http://{proxy}")),
-    };
-    if let Err(why) = Url::parse(&whole) {
-        let proxy = redact(proxy);
-        return Err(Cause::Settings(format!("proxy {proxy}: not a URL: {why}")));
+/// The URL of a proxy; without scheme it is http.
+fn proxy_url(proxy: &str) -> std::result::Result<Url, impl std::fmt::Display> {
+    match proxy.contains("://") {
+        true => Url::parse(proxy),
+        false => Url::parse(&format!("http://{proxy}")),
     }
-    match scheme.to_ascii_lowercase().as_str() {
+}
+
+/// Fails for a proxy that is no URL, or is spoken to in another way than ours.
+fn speakable(proxy: &str) -> std::result::Result<(), Cause> {
+    let url = proxy_url(proxy).map_err(|why| {
+        let proxy = redact(proxy);
+        Cause::Settings(format!("proxy {proxy}: not a URL: {why}"))
+    })?;
+    match url.scheme() {
         "http" | "https" | "socks4" | "socks4a" | "socks5" | "socks5h" => Ok(()),
         other => Err(Cause::Settings(format!(
             "cannot speak {other} to a proxy: only http, https, socks5 and socks5h"
@@ -413,10 +424,7 @@ fn speakable(proxy: &str) -> std::result::Result<(), Cause> {
 
 /// Whether a proxy is no proxy of HTTP: its login is no header.
 fn is_socks(proxy: &str) -> bool {
-    proxy
-        .get(..5)
-        .is_some_and(|scheme| scheme.eq_ignore_ascii_case("socks"))
-        && proxy.contains("://")
+    proxy_url(proxy).is_ok_and(|url| url.scheme().starts_with("socks"))
 }
 
 /// The address of a proxy with the login in it that it is told: none for a proxy of HTTP where there is to be none.

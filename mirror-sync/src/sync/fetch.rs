@@ -72,7 +72,6 @@ fn room(run: &SyncRun<'_>, planned: &Planned, taken: u64) -> Result<u64> {
     }
     let short = |what: String, needed: u64| {
         let needed = iec_size(needed);
-        let needed = needed.trim();
         let what = format!("{what}, {needed} would come; select less, or run `mirror-sync clean`");
         Err(Error::repository(planned.id(), what))
     };

@@ -36,7 +36,7 @@ use crate::layout::Layout;
 use crate::manifest::Manifest;
 use crate::observer::TerminalObserver;
 use crate::publish::Publisher;
-use crate::report::{FetchedBytes, RunReport};
+use crate::report::RunReport;
 use crate::store::Store;
 use crate::trust::{self, PackageTrust};
 use fetch::FetchedRepo;
@@ -168,8 +168,7 @@ pub(crate) fn run(run: &SyncRun<'_>) -> Result<RunReport> {
         report.repos.push(ended.report);
     }
     report.seconds = began.elapsed().as_secs_f64();
-    report.sum = run.observer.traffic.sum();
-    report.fetched = report.sum.clone().map(FetchedBytes::from);
+    report.fetched = run.observer.traffic.sum();
     report.judge();
     Ok(report)
 }

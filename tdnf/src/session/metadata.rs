@@ -92,7 +92,11 @@ impl Session<'_> {
         let names = names.collect();
         let results = self.refresh((&repos, &checks), parts, freshness, names)?;
         for (config, result) in repos.iter().zip(&results) {
-            if freshness != Freshness::Never && !self.settings.cache_only {
+            let is_forced = freshness == Freshness::Forced || self.settings.refresh;
+            let never = freshness == Freshness::Never || self.settings.cache_only;
+            // What was fresh in the cache says nothing of the servers.
+            let was_fresh = result.as_ref().is_ok_and(|set| set.from_cache) && !is_forced;
+            if !never && !was_fresh {
                 self.note_gone(config, result.as_ref().err());
             }
             if let Err(error) = result {

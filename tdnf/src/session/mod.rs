@@ -7,6 +7,7 @@ mod keys;
 mod lock;
 mod metadata;
 mod modules;
+mod network;
 mod packages;
 mod plugins;
 mod releasever;
@@ -22,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use cli_kit::{Printer, SaidOnce, shell_word};
-use repo_client::{Client, ClientOptions, ProxyEnvironment, Route, TransferLimits};
+use repo_client::Client;
 use rpm_db::{Backend, Damaged, DatabaseSearch, Db, DbLocation, MacroFile, TransactionLock, Wait};
 use rpm_pkg::glob::glob_matches;
 use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig, Throttle, UnreadableValue, is_harmless};
@@ -30,7 +31,7 @@ use rpm_repo::vars::Vars;
 
 use crate::args::{Args, RepoSwitch};
 use crate::error::{Code, Failure, Outcome};
-use crate::interrupt::{Interrupt, Phase};
+use crate::interrupt::Interrupt;
 use crate::near::{meant, nearest};
 use crate::screen::Screen;
 use crate::settings::{Consent, Settings};
@@ -501,42 +502,6 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// The network client; nothing is started before the first request.
-    pub fn client(&self) -> &Client {
-        self.client.get_or_init(|| {
-            let client = Client::new(client_options(&self.settings, &self.interrupt));
-            self.recall_rates(&client);
-            client
-        })
-    }
-
-    /// How hard servers are asked.
-    pub fn limits(&self) -> TransferLimits {
-        let main = &self.settings.main;
-        let hasty = TransferLimits::hasty();
-        let at_once = main.max_parallel_downloads;
-        TransferLimits {
-            connections: if at_once == 0 {
-                hasty.connections
-            } else {
-                at_once as usize
-            },
-            connections_per_host: (main.connections_per_host as usize).max(1),
-            ..hasty
-        }
-    }
-
-    /// Transfers files: a signal ends that, keeps what has come, and ends the run.
-    pub fn transfer<T>(&self, work: impl FnOnce() -> T) -> Outcome<T> {
-        let value = self.interrupt.during(Phase::Transfer, work);
-        let is_told = self.printer.mode().verbose;
-        if is_told && self.client.get().is_some_and(Client::trusts_builtin_roots) {
-            self.warn_once(repo_client::BUILTIN_ROOTS_USED);
-        }
-        self.remember_rates();
-        self.go_on().map(|()| value)
-    }
-
     /// Asks for consent as the settings say: 1032 for no, 1033 if there is no answer. With `--quiet` nobody could see
     /// what the question is about: 918.
     pub fn confirm(&self) -> Outcome<()> {
@@ -616,27 +581,5 @@ fn is_writable(dir: &Path) -> bool {
 fn tell_unreadable<'v>(printer: &Printer, values: impl IntoIterator<Item = &'v UnreadableValue>) {
     for value in values {
         printer.err(&format!("warning: {value}"));
-    }
-}
-
-fn client_options(settings: &Settings, interrupt: &Interrupt) -> ClientOptions {
-    let main = &settings.main;
-    let environment = &settings.environment;
-    ClientOptions {
-        user_agent: settings.user_agent(),
-        proxy: Route::of(
-            main.proxy.as_deref(),
-            main.proxy_username.as_ref(),
-            main.proxy_password.as_ref(),
-        ),
-        proxy_environment: ProxyEnvironment {
-            http: environment.http_proxy.clone(),
-            https: environment.https_proxy.clone(),
-            all: environment.all_proxy.clone(),
-            no_proxy: environment.no_proxy.clone(),
-        },
-        ca_environment: environment.certificates.clone(),
-        stop: Some(interrupt.stop_flag()),
-        ..ClientOptions::default()
     }
 }

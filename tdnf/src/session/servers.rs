@@ -22,7 +22,7 @@ const MAX: u64 = 64 << 10;
 /// How long a rate is good, in seconds.
 const RATE_LASTS: u64 = 24 * 3600;
 /// How long a repository that may be skipped is not asked again, in seconds.
-pub(crate) const GONE_LASTS: u64 = 300;
+const GONE_LASTS: u64 = 300;
 
 /// A file of the cache whose loss costs nothing.
 fn read(dir: &Path, name: &str) -> Option<String> {
@@ -61,35 +61,36 @@ impl Session<'_> {
     /// Tells a new client what earlier runs have measured.
     pub(super) fn recall_rates(&self, client: &Client) {
         for (server, (_, bps)) in self.known_rates() {
-            client.rate(&server, bps);
+            client.recall_rate(&server, bps);
         }
     }
 
     /// Writes down what this run has measured.
     pub(super) fn remember_rates(&self) {
+        let news = self.client.get().map(Client::new_rates).unwrap_or_default();
+        if news.is_empty() {
+            return;
+        }
         let mut known = self.known_rates();
-        let mut news = false;
-        for (server, bps) in self.client().rates() {
-            let new = (self.settings.environment.now, bps);
-            let is_news = known.get(&server).is_none_or(|(_, old)| *old != bps);
-            if is_news && !server.contains([' ', '\n']) {
-                known.insert(server, new);
-                news = true;
-            }
+        let now = self.settings.environment.now;
+        let fit = news
+            .into_iter()
+            .filter(|(server, _)| !server.contains([' ', '\n']));
+        known.extend(fit.map(|(server, bps)| (server, (now, bps))));
+        let mut text = String::new();
+        for (server, (at, bps)) in known {
+            // Writing into a string cannot fail.
+            let _ = writeln!(text, "{at} {bps} {server}");
         }
-        if news {
-            let mut text = String::new();
-            for (server, (at, bps)) in known {
-                // Writing into a string cannot fail.
-                let _ = writeln!(text, "{at} {bps} {server}");
-            }
-            write(self.cache_dir(), RATES, &text);
-        }
+        write(self.cache_dir(), RATES, &text);
     }
 
     /// Why a repository that may be skipped is not asked: it could not be had some minutes ago.
     pub(super) fn gone_lately(&self, repo: &RepoConfig) -> Option<Spared> {
-        let text = read(&self.repo_cache(repo), GONE).filter(|_| repo.skip_if_unavailable)?;
+        if !repo.skip_if_unavailable {
+            return None;
+        }
+        let text = read(&self.repo_cache(repo), GONE)?;
         let mut words = text.splitn(3, ' ');
         let at: u64 = words.next()?.parse().ok()?;
         let code = words.next()?.parse().ok()?;

@@ -264,7 +264,8 @@ pub(crate) fn failed(
                 host_state.failed(now, &cause, most);
             }
             one.failed(cause.clone(), now, limit);
-            let others = picture.limits.unreachable.is_some() && picture.has_other(at, source);
+            let others =
+                picture.limits.unreachable.is_some() && picture.other(at, source).is_some();
             picture.hosts[host].left_out |= others && cause.is_unreachable();
             if !others && !picture.hosts[host].dead {
                 acts.push(Act::Rest(at, host, most));

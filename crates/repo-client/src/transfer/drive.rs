@@ -1,17 +1,19 @@
 //! The loop: hears what came, and gives work to who is free. It alone has the sockets and the disk.
 
+mod serve;
+mod tell;
+
 use std::time::Instant;
 
 use whole_file::Stamp;
 
 use super::answers::{self, Act};
 use super::disk::PartsOnDisk;
-use super::file::{FileStage, WantedFile};
+use super::file::FileStage;
 use super::finish::DiskDone;
 use super::host::Host;
-use super::ids::{FileId, HostId, Id, SourceId};
+use super::ids::{FileId, Id, SourceId};
 use super::limits::{TransferLimits, TransferSummary};
-use super::orders::Orders;
 use super::picture::Picture;
 use super::policy::segments::{self, NextSegment};
 use super::policy::turns::{self, Pause, Rounds, TurnStep, Turns};
@@ -26,6 +28,7 @@ use crate::event::{Event, Observer};
 use crate::html::looks_like_html;
 use crate::ranges::{Bell, RangeEvent, RangeId, RangeRequest, Ranges};
 use crate::request::{FetchedFile, FileRequest};
+pub(crate) use serve::serve;
 
 /// How the work is shared out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,41 +91,6 @@ pub(crate) async fn transfer<'a>(
     drive.end(outcome)
 }
 
-/// Runs a transfer whose files are ordered while it goes on, until nobody orders more.
-///
-/// # Errors
-/// As those of [`transfer`]; what is ordered then is not answered.
-pub(crate) async fn serve(
-    client: &Client,
-    limits: TransferLimits,
-    orders: &Orders,
-    observer: &dyn Observer,
-) -> Result<()> {
-    if !orders.any().await {
-        return Ok(());
-    }
-    let how = (Sharing::Spread { each: true }, limits);
-    let mut sink = |id, outcome| {
-        orders.answer(id, outcome);
-        Ok(())
-    };
-    let mut drive = Drive::new(client, how, orders.bell(), observer, &mut sink);
-    let mut outcome = Ok(());
-    while outcome.is_ok() && orders.any().await {
-        outcome = drive.add(orders.take());
-        let wanted = || client.stopped() || orders.is_waiting();
-        if outcome.is_ok() {
-            outcome = match drive.go(&wanted).await {
-                Err(Error::Stopped) if !client.stopped() => Ok(()),
-                other => other,
-            };
-        }
-    }
-    let ended = drive.end(outcome).map(drop);
-    orders.end();
-    ended
-}
-
 impl<'a> Drive<'a> {
     fn new(
         client: &'a Client,
@@ -147,12 +115,7 @@ impl<'a> Drive<'a> {
     }
 
     fn add(&mut self, requests: Vec<FileRequest>) -> Result<()> {
-        let sizes = requests.iter().filter_map(|request| request.size);
-        self.observer.event(Event::RunBegun {
-            files: requests.len(),
-            bytes: sizes.clone().fold(0, u64::saturating_add),
-            unsized_files: requests.len() - sizes.count(),
-        });
+        self.tell_begun(&requests);
         let refused = self.picture.add(self.client, requests);
         let mut refused = refused.into_iter();
         refused.try_for_each(|(id, error)| self.give_up(id, error))
@@ -169,7 +132,7 @@ impl<'a> Drive<'a> {
         watch::report(&self.picture, &mut self.summary);
         for (name, host) in &self.summary.hosts {
             if host.bytes >= RATED {
-                self.client.rate(name, host.bps);
+                self.client.measured(name, host.bps);
             }
         }
         Ok(self.summary)
@@ -177,13 +140,6 @@ impl<'a> Drive<'a> {
 }
 
 impl Drive<'_> {
-    fn tell_end(&self) {
-        let hosts = self.picture.hosts.rows().iter();
-        let gave = hosts.filter(|host| host.bytes > 0 && !host.name.starts_with("file:"));
-        let servers: Vec<_> = gave.map(|host| (host.name.as_str(), host.bytes)).collect();
-        self.observer.event(Event::RunEnded { servers: &servers });
-    }
-
     async fn go(&mut self, stop: &dyn Fn() -> bool) -> Result<()> {
         self.plan()?;
         while self.picture.left > 0 {
@@ -232,8 +188,13 @@ impl Drive<'_> {
             }
             return Ok(());
         }
+        let mut busy = self.picture.busy().count();
         for host in self.picture.askable(now) {
-            while self.picture.is_enabled(host) {
+            let idle = self.picture.hosts[host].in_use() == 0;
+            if idle && busy >= self.picture.limits.hosts.max(1) {
+                continue;
+            }
+            loop {
                 let ask = match segments::next(&self.picture, host, now) {
                     NextSegment::Nothing => break,
                     NextSegment::Ask(ask) => Some(ask),
@@ -246,6 +207,7 @@ impl Drive<'_> {
                     self.ask(&ask, now)?;
                 }
             }
+            busy += usize::from(idle && self.picture.hosts[host].in_use() > 0);
         }
         for id in idle::hopeless(&self.picture) {
             self.last_chance(id, now)?;
@@ -403,57 +365,6 @@ impl Drive<'_> {
         Ok(())
     }
 
-    fn tell(&self, id: FileId, source: SourceId, cause: &Cause) {
-        let file = &self.picture.files[id];
-        let url = file.shown(source);
-        self.observer.event(Event::MirrorFailed {
-            id: file.id,
-            label: &file.request.label,
-            url: &url,
-            cause,
-            next: self.next_server(file, source),
-        });
-        // A 404 is said of the file, not of the mirror.
-        let of_file = matches!(
-            cause,
-            Cause::Status(404 | 410) | Cause::NotFound | Cause::Stopped
-        );
-        let blamed = self.mode.is_each() && !of_file;
-        if let Some(host) = file.sources[source].host.filter(|_| blamed) {
-            self.client.blame(&self.picture.hosts[host].name, cause);
-        }
-    }
-
-    /// The other server that goes on with a file.
-    fn next_server(&self, file: &WantedFile, failed: SourceId) -> Option<&str> {
-        let hosts = &self.picture.hosts;
-        let is_other = |host: &HostId| file.sources[failed].host != Some(*host);
-        let next = match &file.turns {
-            Some(turns) => match turns.next() {
-                turns::NextTurn::Ask(source) => file.sources[source].host,
-                _ => None,
-            },
-            None => {
-                let open = file.sources.rows().iter().filter(|one| one.is_open());
-                let mut others = open.filter_map(|one| one.host).filter(is_other);
-                others.find(|host| hosts[*host].is_usable())
-            }
-        };
-        Some(hosts[next.filter(is_other)?].name.as_str())
-    }
-
-    fn tell_rest(&self, id: FileId, host: HostId, limit: u32, now: Instant) {
-        let file = &self.picture.files[id];
-        let host = &self.picture.hosts[host];
-        let pause = Pause {
-            attempt: host.failures,
-            limit,
-            lasts: host.rests(now),
-        };
-        self.observer
-            .event(pause.event(file.id, &file.request.label));
-    }
-
     fn tick(&mut self, now: Instant) -> Result<()> {
         let mut overtaken = Vec::new();
         for id in self.picture.open.clone() {
@@ -548,16 +459,6 @@ impl Drive<'_> {
             self.check(id, now)?;
         }
         Ok(())
-    }
-
-    fn started(&self, id: FileId, resumed: u64) {
-        let file = &self.picture.files[id];
-        self.observer.event(Event::Started {
-            id: file.id,
-            label: &file.request.label,
-            total: file.request.size,
-            resumed,
-        });
     }
 
     fn use_in_place(&mut self, id: FileId) -> Result<()> {

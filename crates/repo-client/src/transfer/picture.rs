@@ -81,18 +81,16 @@ impl Picture {
             let id = self.add_file(WantedFile::new(request, client.next_id(), &at));
             refused.extend(error.map(|error| (id, error)));
         }
+        let files = &self.files;
+        let queue = self.queue.make_contiguous();
+        queue.sort_by_key(|id| files[*id].request.priority);
         refused
     }
 
-    /// Adds a file; what is alike stays in order.
+    /// Adds a file behind the others.
     pub(crate) fn add_file(&mut self, file: WantedFile) -> FileId {
-        let priority = file.request.priority;
         let id = self.files.push(file);
-        let files = &self.files;
-        let place = self
-            .queue
-            .partition_point(|other| files[*other].request.priority <= priority);
-        self.queue.insert(place, id);
+        self.queue.push_back(id);
         self.left += 1;
         id
     }
@@ -139,20 +137,19 @@ impl Picture {
         able
     }
 
-    /// Whether a server is one of those that are in use, or may become one.
-    pub(crate) fn is_enabled(&self, host: HostId) -> bool {
-        let busy = |host: &&Host| host.in_use() > 0;
-        let others = self.hosts.rows().iter();
-        self.hosts[host].in_use() > 0 || others.filter(busy).count() < self.limits.hosts.max(1)
+    /// Servers in use.
+    pub(crate) fn busy(&self) -> impl Iterator<Item = HostId> {
+        let all = self.hosts.iter();
+        all.filter_map(|(id, host)| (host.in_use() > 0).then_some(id))
     }
 
     /// What a server has room for now.
     pub(crate) fn room(&self, host: HostId, now: Instant) -> Option<Room> {
         let one = Some(&self.hosts[host]).filter(|one| one.is_ready(now))?;
         let room = one.room(self.probe.target(host));
-        let all: usize = self.hosts.rows().iter().map(Host::in_use).sum();
+        let all = || self.hosts.rows().iter().map(Host::in_use).sum::<usize>();
         // One over a connection that is there already is none more.
-        room.filter(|room| *room == Room::Stream || all < self.limits.connections.max(1))
+        room.filter(|room| *room == Room::Stream || all() < self.limits.connections.max(1))
     }
 
     /// Rate of one connection to a server, if one has been measured.
@@ -167,15 +164,13 @@ impl Picture {
         one.sampled || one.host.is_some_and(|host| self.hosts[host].verified > 0)
     }
 
-    /// Whether another server than that of a source may still bring a file.
-    pub(crate) fn has_other(&self, file: FileId, source: SourceId) -> bool {
+    /// Another server than that of a source that may still bring a file.
+    pub(crate) fn other(&self, file: FileId, source: SourceId) -> Option<HostId> {
         let file = &self.files[file];
         let ours = file.sources[source].host;
-        let mut others = file.sources.rows().iter();
-        others.any(|one| {
-            let other = one.host.filter(|host| Some(*host) != ours);
-            one.is_open() && other.is_some_and(|host| self.hosts[host].is_usable())
-        })
+        let open = file.sources.rows().iter().filter(|one| one.is_open());
+        let mut others = open.filter_map(|one| one.host);
+        others.find(|host| Some(*host) != ours && self.hosts[*host].is_usable())
     }
 
     /// Files being fetched that may be split, and how a server could bring them.

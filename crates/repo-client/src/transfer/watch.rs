@@ -38,8 +38,7 @@ impl Watch {
         for host in picture.hosts.rows_mut() {
             host.recover(now, most);
         }
-        let in_use = picture.hosts.iter().filter(|(_, host)| host.in_use() > 0);
-        let active: Vec<HostId> = in_use.map(|(id, _)| id).collect();
+        let active: Vec<HostId> = picture.busy().collect();
         // Where our own limit is reached, more connections cannot help.
         let own = limit::own_is_reached(picture);
         let reading = |(id, host): (HostId, &Host)| Reading {

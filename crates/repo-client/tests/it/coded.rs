@@ -2,10 +2,10 @@
 
 use std::io::Write;
 
-use repo_client::{Cause, FileRequest, Silent, fetch};
+use repo_client::{Cause, FileRequest};
 use testkit::server::Answer;
 
-use crate::fixture::{Site, client, noise};
+use crate::fixture::{Site, noise, once};
 
 pub(crate) fn gzip(data: &[u8]) -> Vec<u8> {
     let mut out = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -50,16 +50,6 @@ pub(crate) fn labelled(name: &str, body: Vec<u8>) -> Answer {
     }
 }
 
-fn bring(request: &FileRequest) -> repo_client::Result<repo_client::FetchedFile> {
-    fetch(
-        &client(),
-        vec![request.clone()],
-        &repo_client::TransferLimits::hasty(),
-        &Silent,
-    )
-    .remove(0)
-}
-
 #[test]
 fn row_53_what_a_proxy_put_around_a_file_is_taken_away() {
     let text = b"<repomd/> ".repeat(900);
@@ -78,7 +68,7 @@ fn row_53_what_a_proxy_put_around_a_file_is_taken_away() {
                     ..labelled(header, code(&body))
                 };
                 site.server.always(&format!("/{name}"), answer);
-                let done = bring(&site.request(name, &body));
+                let done = once(&site.request(name, &body));
                 done.unwrap_or_else(|e| panic!("{header} {name}: {e}"));
                 assert!(
                     std::fs::read(site.path(name)).unwrap() == body,
@@ -90,7 +80,7 @@ fn row_53_what_a_proxy_put_around_a_file_is_taken_away() {
                     vec![site.server.url(&format!("/{name}"))],
                     site.path("unknown"),
                 );
-                bring(&unknown).unwrap();
+                once(&unknown).unwrap();
                 assert!(
                     std::fs::read(site.path("unknown")).unwrap() == body,
                     "{header} {name}"
@@ -114,7 +104,7 @@ fn row_53_a_file_that_is_only_called_coded_stays_as_it_is() {
         site.put(name, &body);
         site.server
             .always(&format!("/{name}"), labelled(header, body.clone()));
-        let done = bring(&site.request(name, &body));
+        let done = once(&site.request(name, &body));
         done.unwrap_or_else(|e| panic!("{header} {name}: {e}"));
         assert!(
             std::fs::read(site.path(name)).unwrap() == body,
@@ -131,7 +121,7 @@ fn row_53_a_few_coded_bytes_that_become_too_many_end_the_file() {
     let bomb = zstd(&vec![0; 300 << 20]);
     assert!(bomb.len() < 100_000, "{}", bomb.len());
     site.server.always("/f-1.rpm", labelled("zstd", bomb));
-    let error = bring(&site.request("f-1.rpm", &body)).expect_err("too large");
+    let error = once(&site.request("f-1.rpm", &body)).expect_err("too large");
     let cause = &error.failures()[0].cause;
     assert!(
         matches!(

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use repo_client::{
-    Access, Client, ClientOptions, Event, FileRequest, MetadataSet, Observer, RepoRefresh,
+    Access, Client, ClientOptions, Event, FetchedFile, FileRequest, MetadataSet, Observer,
+    RepoRefresh, Silent, TransferLimits, fetch,
 };
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rpm_repo::config::{MainConfig, RepoConfig};
@@ -35,6 +36,29 @@ pub(crate) fn client() -> Client {
         user_agent: "tdnf/test".into(),
         ..ClientOptions::default()
     })
+}
+
+/// Fetches a file as tdnf does.
+pub(crate) fn fetch_one(
+    client: &Client,
+    request: &FileRequest,
+    observer: &dyn Observer,
+) -> repo_client::Result<FetchedFile> {
+    fetch_each(client, vec![request.clone()], observer).remove(0)
+}
+
+/// [`fetch_one`] by a client of its own, unheard.
+pub(crate) fn once(request: &FileRequest) -> repo_client::Result<FetchedFile> {
+    fetch_one(&client(), request, &Silent)
+}
+
+/// Fetches files as tdnf does.
+pub(crate) fn fetch_each(
+    client: &Client,
+    requests: Vec<FileRequest>,
+    observer: &dyn Observer,
+) -> Vec<repo_client::Result<FetchedFile>> {
+    fetch(client, requests, &TransferLimits::hasty(), observer)
 }
 
 pub(crate) fn access() -> Arc<Access> {

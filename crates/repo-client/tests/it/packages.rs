@@ -5,21 +5,11 @@ use std::time::{Duration, Instant};
 
 use repo_client::{
     Access, Cause, Client, ClientOptions, Error, FileRequest, Proxy, ProxyEnvironment, Route,
-    Silent, fetch,
+    Silent,
 };
 use testkit::server::Answer;
 
-use crate::fixture::{Log, Site, access, client, noise};
-
-fn one(request: FileRequest) -> repo_client::Result<repo_client::FetchedFile> {
-    fetch(
-        &client(),
-        vec![request],
-        &repo_client::TransferLimits::hasty(),
-        &Silent,
-    )
-    .remove(0)
-}
+use crate::fixture::{Log, Site, access, client, fetch_each, fetch_one, noise, once};
 
 fn cause(result: repo_client::Result<repo_client::FetchedFile>) -> Cause {
     let error = result.expect_err("must fail");
@@ -40,12 +30,7 @@ fn many_files_in_order_with_their_digests() {
         site.put(&format!("f{at}"), body);
         requests.push(site.request(&format!("f{at}"), body));
     }
-    let results = fetch(
-        &client(),
-        requests,
-        &repo_client::TransferLimits::hasty(),
-        &Silent,
-    );
+    let results = fetch_each(&client(), requests, &Silent);
     for (result, body) in results.into_iter().zip(&bodies) {
         let done = result.unwrap();
         assert_eq!(&std::fs::read(&done.path).unwrap(), body);
@@ -59,7 +44,7 @@ fn a_file_that_is_there_is_not_asked_for() {
     let body = noise(5000);
     site.put("f", &body);
     std::fs::write(site.path("f"), &body).unwrap();
-    assert_eq!(one(site.request("f", &body)).unwrap().transferred, 0);
+    assert_eq!(once(&site.request("f", &body)).unwrap().transferred, 0);
     assert!(site.server.seen().is_empty());
 }
 
@@ -69,7 +54,7 @@ fn row_26_bad_file_is_removed_and_refetched() {
     let body = noise(5000);
     site.put("f", &body);
     std::fs::write(site.path("f"), noise(4999)).unwrap();
-    assert_eq!(one(site.request("f", &body)).unwrap().transferred, 5000);
+    assert_eq!(once(&site.request("f", &body)).unwrap().transferred, 5000);
     assert_eq!(std::fs::read(site.path("f")).unwrap(), body);
 }
 
@@ -86,7 +71,7 @@ fn row_47_endless_body() {
     );
     let body = noise(100_000);
     // No more is taken than the file has, and that is not the file.
-    let cut = cause(one(site.request("f", &body)));
+    let cut = cause(once(&site.request("f", &body)));
     assert!(matches!(cut, Cause::Digest { .. }), "{cut:?}");
     assert!(!site.path("f").exists());
     let unknown = FileRequest {
@@ -94,7 +79,7 @@ fn row_47_endless_body() {
         max_size: 1 << 20,
         ..site.request("f", &body)
     };
-    assert_eq!(cause(one(unknown)), Cause::TooLarge { limit: 1 << 20 });
+    assert_eq!(cause(once(&unknown)), Cause::TooLarge { limit: 1 << 20 });
 }
 
 #[test]
@@ -119,7 +104,7 @@ fn row_49_slow_loris_moves_to_the_next_mirror() {
         ..(*access()).clone()
     });
     let began = Instant::now();
-    assert!(one(request).is_ok());
+    assert!(once(&request).is_ok());
     assert!(began.elapsed() < Duration::from_secs(5));
     // Headers that never come.
     let hang = Answer {
@@ -133,7 +118,7 @@ fn row_49_slow_loris_moves_to_the_next_mirror() {
         retries: 0,
         ..(*access()).clone()
     });
-    assert!(matches!(cause(one(request)), Cause::Timeout(_)));
+    assert!(matches!(cause(once(&request)), Cause::Timeout(_)));
 }
 
 #[test]
@@ -160,7 +145,7 @@ fn row_50_http_grammar() {
             retries: 0,
             ..(*access()).clone()
         });
-        let why = cause(one(request.clone()));
+        let why = cause(once(&request));
         let named = matches!(
             why,
             Cause::Broken(_) | Cause::Size { .. } | Cause::Truncated { .. }
@@ -170,7 +155,7 @@ fn row_50_http_grammar() {
             "{raw:.60}: {why:?}"
         );
         request.urls.push(good.server.url("/f"));
-        assert!(one(request).is_ok(), "{raw:.60}");
+        assert!(once(&request).is_ok(), "{raw:.60}");
         std::fs::remove_file(site.path("f")).unwrap();
     }
 }
@@ -181,7 +166,7 @@ fn row_51_redirects() {
     let body = noise(3000);
     site.put("f", &body);
     other.put("f", &body);
-    let fetch_from = |site: &Site| cause(one(site.request("f", &body)));
+    let fetch_from = |site: &Site| cause(once(&site.request("f", &body)));
     site.server.always("/f", Answer::redirect(302, "/f"));
     assert!(matches!(fetch_from(&site), Cause::Redirect(why) if why.contains("more than 10")));
     assert_eq!(site.server.seen().len(), 11);
@@ -213,7 +198,7 @@ fn row_51_redirects() {
         ..(*access()).clone()
     });
     site.server.forget();
-    assert!(one(request).is_ok());
+    assert!(once(&request).is_ok());
     let sent = |seen: &testkit::server::Seen| seen.header("authorization").is_some();
     assert!(site.server.seen().iter().all(sent));
     assert!(!other.server.seen().iter().any(sent));
@@ -232,7 +217,7 @@ fn row_53_content_encoding_is_hashed_as_on_the_wire() {
             ..Answer::default()
         },
     );
-    assert!(one(site.request("f", &body)).is_ok());
+    assert!(once(&site.request("f", &body)).is_ok());
     assert_eq!(
         site.server.seen()[0].header("accept-encoding"),
         Some("identity")
@@ -244,13 +229,13 @@ fn row_54_captive_portal() {
     let site = Site::new();
     site.server.always("/f", Answer::login_page());
     let body = noise(3000);
-    assert_eq!(cause(one(site.request("f", &body))), Cause::Html);
+    assert_eq!(cause(once(&site.request("f", &body))), Cause::Html);
     let unknown = FileRequest {
         size: None,
         digest: None,
         ..site.request("f", &body)
     };
-    let why = one(unknown).unwrap_err().to_string();
+    let why = once(&unknown).unwrap_err().to_string();
     assert!(
         why.contains("got HTML, not a repository: login page?"),
         "{why}"
@@ -284,14 +269,7 @@ fn row_55_secrets_in_logs() {
         ..ClientOptions::default()
     });
     for client in [client(), proxied] {
-        let error = fetch(
-            &client,
-            vec![request.clone()],
-            &repo_client::TransferLimits::hasty(),
-            &log,
-        )
-        .remove(0)
-        .unwrap_err();
+        let error = fetch_one(&client, &request, &log).unwrap_err();
         let shown = format!("{error} {error:?} {}", log.text());
         for secret in ["zoe", "s3cret", "t0ken"] {
             assert!(!shown.contains(secret), "{secret} in {shown}");
@@ -303,7 +281,7 @@ fn row_55_secrets_in_logs() {
         vec!["ftp://zoe:s3cret@h/f?token=t0ken".into()],
         site.path("g"),
     );
-    let shown = one(bad).unwrap_err().to_string();
+    let shown = once(&bad).unwrap_err().to_string();
     assert!(
         !shown.contains("s3cret") && !shown.contains("t0ken"),
         "{shown}"
@@ -321,7 +299,7 @@ fn row_74_truncated_rpm_at_every_4_kb() {
     site.put("f", &body);
     let cuts = (0..48).map(|_| Answer::cut_at(4096));
     site.server.next("/f", cuts);
-    let done = one(site.request("f", &body)).unwrap();
+    let done = once(&site.request("f", &body)).unwrap();
     assert_eq!(
         done.transferred,
         body.len() as u64,
@@ -346,14 +324,7 @@ fn row_75_mirror_half_bad() {
     request.urls = [&stale, &corrupt, &good]
         .map(|site| site.server.url("/f"))
         .to_vec();
-    let done = fetch(
-        &client,
-        vec![request.clone()],
-        &repo_client::TransferLimits::hasty(),
-        &log,
-    )
-    .remove(0)
-    .unwrap();
+    let done = fetch_one(&client, &request, &log).unwrap();
     assert_eq!(std::fs::read(&done.path).unwrap(), body);
     assert!(
         log.text().contains("checksum") || log.text().contains("Digest"),
@@ -368,16 +339,7 @@ fn row_75_mirror_half_bad() {
         .map(|site| site.server.url("/g"))
         .to_vec();
     request.dest = good.path("g");
-    assert!(
-        fetch(
-            &client,
-            vec![request],
-            &repo_client::TransferLimits::hasty(),
-            &log
-        )
-        .remove(0)
-        .is_ok()
-    );
+    assert!(fetch_one(&client, &request, &log).is_ok());
     assert_eq!(
         (stale.server.seen().len(), corrupt.server.seen().len()),
         (before, asked)
@@ -395,7 +357,7 @@ fn row_76_all_mirrors_bad() {
         .map(|site| site.server.url("/f"))
         .to_vec();
     request.urls.push("http://127.0.0.1:1/f".into());
-    let error = one(request).unwrap_err();
+    let error = once(&request).unwrap_err();
     let text = error.to_string();
     for part in [
         "HTTP status 404",
@@ -420,7 +382,7 @@ fn unreachable_names_curl_numbers() {
             retries: 0,
             ..(*access()).clone()
         });
-        one(request).unwrap_err().tdnf_code()
+        once(&request).unwrap_err().tdnf_code()
     };
     assert_eq!(code("http://127.0.0.1:1/f"), Some(1208));
     assert_eq!(code("file:///no/such/file"), Some(1238));
@@ -439,7 +401,7 @@ fn a_reset_connection_is_resumed() {
             ..Answer::default()
         }],
     );
-    assert!(one(site.request("f", &body)).is_ok());
+    assert!(once(&site.request("f", &body)).is_ok());
     assert_eq!(std::fs::read(site.path("f")).unwrap(), body);
 }
 
@@ -473,13 +435,7 @@ fn a_proxy_gets_the_requests_and_its_own_login() {
             proxy: Route::Through(proxy.clone()),
             ..ClientOptions::default()
         };
-        fetch(
-            &Client::new(options),
-            vec![request.clone()],
-            &repo_client::TransferLimits::hasty(),
-            &Silent,
-        )
-        .remove(0)
+        fetch_one(&Client::new(options), &request, &Silent)
     };
     assert_eq!(cause(through(&proxy)), Cause::Status(407));
     proxy.username = Some("px".into());
@@ -513,13 +469,7 @@ fn row_81_a_proxy_that_cannot_be_used_is_named() {
             proxy_environment: environment,
             ..ClientOptions::default()
         };
-        let got = fetch(
-            &Client::new(options),
-            vec![request],
-            &repo_client::TransferLimits::hasty(),
-            &Silent,
-        )
-        .remove(0);
+        let got = fetch_one(&Client::new(options), &request, &Silent);
         got.map(drop).map_err(|error| error.to_string())
     };
     let named = |url: &str| Route::of(Some(url), None, None);
@@ -554,7 +504,7 @@ fn throttle_is_kept() {
         ..(*access()).clone()
     });
     let began = Instant::now();
-    assert!(one(request).is_ok());
+    assert!(once(&request).is_ok());
     let spent = began.elapsed().as_millis();
     assert!((700..3000).contains(&spent), "{spent} ms");
 }
@@ -566,35 +516,23 @@ fn file_urls_are_copied_or_used_in_place() {
     site.put("a file", &body);
     let mut request = site.request("f", &body);
     request.urls = vec![format!("file://{}", site.www().join("a%20file").display())];
-    let done = one(request.clone()).unwrap();
+    let done = once(&request).unwrap();
     assert_eq!(std::fs::read(&done.path).unwrap(), body);
     request.in_place = true;
-    assert_eq!(
-        one(request.clone()).unwrap().path,
-        site.www().join("a file")
-    );
+    assert_eq!(once(&request).unwrap().path, site.www().join("a file"));
     site.put("a file", &noise(30_001));
-    assert!(matches!(cause(one(request)), Cause::Size { .. }));
+    assert!(matches!(cause(once(&request)), Cause::Size { .. }));
     assert!(site.www().join("a file").exists());
 }
 
 #[test]
 fn no_request_nothing_started() {
     let began = Instant::now();
-    assert!(
-        fetch(
-            &client(),
-            Vec::new(),
-            &repo_client::TransferLimits::hasty(),
-            &Silent
-        )
-        .is_empty()
-    );
+    assert!(fetch_each(&client(), Vec::new(), &Silent).is_empty());
     assert!(began.elapsed() < Duration::from_millis(100));
-    let none = fetch(
+    let none = fetch_each(
         &client(),
         vec![FileRequest::new("f", Vec::new(), "/nonexistent/f")],
-        &repo_client::TransferLimits::hasty(),
         &Silent,
     );
     assert!(matches!(none[0], Err(Error::Transfer { .. })));
@@ -618,14 +556,9 @@ fn events_tell_of_the_whole_run_and_of_each_server() {
     };
     let log = Log::default();
     assert!(
-        fetch(
-            &client(),
-            vec![f, g],
-            &repo_client::TransferLimits::hasty(),
-            &log
-        )
-        .iter()
-        .all(Result::is_ok)
+        fetch_each(&client(), vec![f, g], &log)
+            .iter()
+            .all(Result::is_ok)
     );
     let (text, base) = (log.text(), other.server.url(""));
     let lines: Vec<&str> = text.lines().collect();

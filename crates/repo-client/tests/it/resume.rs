@@ -4,20 +4,10 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use repo_client::{Access, Cause, FileRequest, Silent, fetch};
+use repo_client::{Access, Cause, FileRequest};
 use testkit::server::Answer;
 
-use crate::fixture::{Site, access, client, noise};
-
-fn once(request: &FileRequest) -> repo_client::Result<repo_client::FetchedFile> {
-    fetch(
-        &client(),
-        vec![request.clone()],
-        &repo_client::TransferLimits::hasty(),
-        &Silent,
-    )
-    .remove(0)
-}
+use crate::fixture::{Site, access, noise, once};
 
 /// A site whose file is half on disk already.
 fn half(body: &[u8]) -> (Site, FileRequest) {

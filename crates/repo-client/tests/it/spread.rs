@@ -6,7 +6,7 @@ use std::time::Duration;
 use repo_client::{FileRequest, TransferLimits, fetch};
 use testkit::server::{Answer, Server};
 
-use crate::fixture::{Log, Site, access, client, noise};
+use crate::fixture::{Log, Site, access, client, fetch_each, fetch_one, noise};
 
 /// So slow that a file of a megabyte lasts for seconds.
 fn slow() -> Answer {
@@ -101,7 +101,7 @@ fn a_server_that_cannot_be_reached_is_asked_once_and_said_once() {
     let (client, log) = (client(), Log::default());
     let (first, second) = all.split_at(10);
     for part in [first, second] {
-        let done = fetch(&client, part.to_vec(), &TransferLimits::hasty(), &log);
+        let done = fetch_each(&client, part.to_vec(), &log);
         assert!(done.iter().all(Result::is_ok), "{done:?}");
     }
     assert_eq!(
@@ -112,7 +112,7 @@ fn a_server_that_cannot_be_reached_is_asked_once_and_said_once() {
     );
     // What it alone has is asked of it all the same.
     let only = at(&site.request("g", b"x"), &[&dead]);
-    let failed = fetch(&client, vec![only], &TransferLimits::hasty(), &log).remove(0);
+    let failed = fetch_one(&client, &only, &log);
     let error = failed.unwrap_err().to_string();
     assert!(error.contains(&dead) && error.contains("onnect"), "{error}");
 }
@@ -126,14 +126,9 @@ fn the_fastest_server_of_earlier_runs_is_asked_first() {
     let request = site.request("f", &body);
     let request = at(&request, &[&site.server.url(""), &other.url("")]);
     let client = client();
-    client.rate(&site.server.url(""), 100_000);
-    client.rate(&other.url(""), 10_000_000);
-    let done = fetch(
-        &client,
-        vec![request],
-        &TransferLimits::hasty(),
-        &Log::default(),
-    );
+    client.recall_rate(&site.server.url(""), 100_000);
+    client.recall_rate(&other.url(""), 10_000_000);
+    let done = fetch_each(&client, vec![request], &Log::default());
     assert!(done[0].is_ok(), "{done:?}");
     assert!(site.server.seen().is_empty());
     assert_eq!(other.seen().len(), 1);
@@ -149,16 +144,8 @@ fn what_a_server_gave_is_known_afterwards() {
         access: Arc::clone(&access()),
         ..site.request("f", &body)
     };
-    assert!(
-        fetch(
-            &client,
-            vec![request],
-            &TransferLimits::hasty(),
-            &Log::default()
-        )[0]
-        .is_ok()
-    );
-    let rates = client.rates();
+    assert!(fetch_each(&client, vec![request], &Log::default())[0].is_ok());
+    let rates = client.new_rates();
     assert_eq!(rates.len(), 1);
     assert_eq!(rates[0].0, site.server.url(""));
     assert!(rates[0].1 > 0);

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use repo_client::{
     Access, CaEnvironment, Cause, Client, ClientOptions, FileRequest, Proxy, Route, Silent, Tls,
-    TlsFault, fetch,
+    TlsFault,
 };
 use testkit::server::Answer;
 
-use crate::fixture::{Site, access, noise};
+use crate::fixture::{Site, access, fetch_one, noise};
 
 fn openssl(dir: &Path, line: &str) {
     let done = Command::new("openssl")
@@ -152,13 +152,7 @@ fn go(bundle: &Path, request: &FileRequest) -> Result<(), Cause> {
         ca_bundles: vec![bundle.to_owned()],
         ..ClientOptions::default()
     };
-    let result = fetch(
-        &Client::new(options),
-        vec![request.clone()],
-        &repo_client::TransferLimits::hasty(),
-        &Silent,
-    )
-    .remove(0);
+    let result = fetch_one(&Client::new(options), request, &Silent);
     let _ = std::fs::remove_file(&request.dest);
     result
         .map(|_| ())
@@ -267,13 +261,7 @@ fn row_79_certificates() {
             ..ClientOptions::default()
         };
         let request = with("good", &plain);
-        fetch(
-            &Client::new(options),
-            vec![request],
-            &repo_client::TransferLimits::hasty(),
-            &Silent,
-        )
-        .remove(0)
+        fetch_one(&Client::new(options), &request, &Silent)
     };
     let refused = through(None).unwrap_err();
     assert!(
@@ -324,13 +312,7 @@ fn certificates_of_the_environment(servers: &Servers, ca: &Path) {
             ..ClientOptions::default()
         };
         let request = servers.request(kind, tls);
-        let got = fetch(
-            &Client::new(options),
-            vec![request.clone()],
-            &repo_client::TransferLimits::hasty(),
-            &Silent,
-        )
-        .remove(0);
+        let got = fetch_one(&Client::new(options), &request, &Silent);
         let _ = std::fs::remove_file(&request.dest);
         got.map(drop).map_err(|error| error.to_string())
     };

@@ -7,13 +7,11 @@ use std::process::Command;
 use std::sync::{Arc, Mutex};
 use std::thread;
 
-use repo_client::{
-    Access, Client, ClientOptions, Proxy, ProxyEnvironment, Route, Silent, TransferLimits, fetch,
-};
+use repo_client::{Access, Client, ClientOptions, Proxy, ProxyEnvironment, Route, Silent};
 use rpm_repo::config::{IpFamily, ProxyAuth};
 use testkit::server::{Answer, Server};
 
-use crate::fixture::{Site, access, noise};
+use crate::fixture::{Site, access, fetch_one, noise};
 
 /// A proxy of SOCKS 5 whose connections all end at one port of this machine.
 struct Socks {
@@ -101,13 +99,7 @@ fn ask(
     };
     change(&mut access);
     request.access = Arc::new(access);
-    let got = fetch(
-        &Client::new(options),
-        vec![request],
-        &TransferLimits::hasty(),
-        &Silent,
-    )
-    .remove(0);
+    let got = fetch_one(&Client::new(options), &request, &Silent);
     got.map(drop).map_err(|error| error.to_string())
 }
 

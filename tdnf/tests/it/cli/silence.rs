@@ -7,7 +7,7 @@ use std::process::Command;
 use testkit::fixtures::unprivileged;
 use testkit::program::{self, Run};
 use testkit::rpm::createrepo;
-use testkit::server::{Answer, Server};
+use testkit::server::Server;
 
 use super::{Site, plain};
 
@@ -529,40 +529,6 @@ fn where_no_repository_can_be_read_nothing_is_said_of_what_they_offer() {
     let ran = site.run(&["-y", "install", "beta"]);
     says(&ran, &["beta: not installed, and ", none]);
     assert_eq!(ran.code, 243, "{ran:?}");
-}
-
-#[test]
-fn a_repository_that_could_not_be_had_is_left_alone_for_a_while() {
-    let site = Site::with(&[plain("alpha", "1.0")]);
-    let server = Server::start(&site.path(""));
-    server.always("/repo/repodata/repomd.xml", Answer::status(503));
-    let text = |keys| {
-        let url = server.url("/repo");
-        format!("[test]\nname=test\nbaseurl={url}\nenabled=1\ngpgcheck=0\nretries=0\n{keys}\n")
-    };
-    let asked = |words: &[&str]| {
-        server.forget();
-        let ran = site.run(words);
-        (server.seen().len(), ran)
-    };
-    site.write("repos.d/test.repo", text("skip_if_unavailable=1"));
-    assert_eq!(asked(&["list", "available"]).0, 1);
-    let (times, ran) = asked(&["list", "available"]);
-    assert_eq!(times, 0, "{ran:#?}");
-    says(&ran, &["503", "asked again after 5 min, or with --refresh"]);
-    assert_eq!(asked(&["--refresh", "list", "available"]).0, 1);
-    assert_eq!(asked(&["makecache"]).0, 1);
-    assert_eq!(asked(&["list", "available"]).0, 0);
-    // One that has to be there is asked each time.
-    site.write("repos.d/test.repo", text(""));
-    assert_eq!(asked(&["list", "available"]).0, 1);
-    site.write("repos.d/test.repo", text("skip_if_unavailable=1"));
-    assert_eq!(asked(&["list", "available"]).0, 1);
-    server.behave();
-    assert_eq!(asked(&["list", "available"]).0, 0);
-    site.run(&["clean", "expire-cache"]).ok();
-    let (_, ran) = asked(&["list", "available"]);
-    assert!(ran.ok().out.contains("alpha"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A server that gives little to each connection, and one that breaks off.
+//! A server that gives little to each connection, one that breaks off, and one that is gone.
 
 use std::fs;
 use std::time::Duration;
@@ -7,7 +7,8 @@ use testkit::noise;
 use testkit::server::{Answer, Server};
 use testkit::spec::Spec;
 
-use super::Site;
+use super::silence::says;
+use super::{Site, plain};
 
 const BIG: &str = "/repo/big-1-1.noarch.rpm";
 
@@ -70,4 +71,38 @@ fn a_server_that_breaks_off_is_said_once_and_another_goes_on() {
     assert!(!good.seen_at(BIG).is_empty());
     let there = fs::read(site.root.path().join("opt/big")).expect("it is installed");
     assert!(there == data);
+}
+
+#[test]
+fn a_repository_that_could_not_be_had_is_left_alone_for_a_while() {
+    let site = Site::with(&[plain("alpha", "1.0")]);
+    let server = Server::start(&site.path(""));
+    server.always("/repo/repodata/repomd.xml", Answer::status(503));
+    let text = |keys| {
+        let url = server.url("/repo");
+        format!("[test]\nname=test\nbaseurl={url}\nenabled=1\ngpgcheck=0\nretries=0\n{keys}\n")
+    };
+    let asked = |words: &[&str]| {
+        server.forget();
+        let ran = site.run(words);
+        (server.seen().len(), ran)
+    };
+    site.write("repos.d/test.repo", text("skip_if_unavailable=1"));
+    assert_eq!(asked(&["list", "available"]).0, 1);
+    let (times, ran) = asked(&["list", "available"]);
+    assert_eq!(times, 0, "{ran:#?}");
+    says(&ran, &["503", "asked again after 5 min, or with --refresh"]);
+    assert_eq!(asked(&["--refresh", "list", "available"]).0, 1);
+    assert_eq!(asked(&["makecache"]).0, 1);
+    assert_eq!(asked(&["list", "available"]).0, 0);
+    // One that has to be there is asked each time.
+    site.write("repos.d/test.repo", text(""));
+    assert_eq!(asked(&["list", "available"]).0, 1);
+    site.write("repos.d/test.repo", text("skip_if_unavailable=1"));
+    assert_eq!(asked(&["list", "available"]).0, 1);
+    server.behave();
+    assert_eq!(asked(&["list", "available"]).0, 0);
+    site.run(&["clean", "expire-cache"]).ok();
+    let (_, ran) = asked(&["list", "available"]);
+    assert!(ran.ok().out.contains("alpha"));
 }

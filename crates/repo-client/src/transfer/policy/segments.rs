@@ -172,8 +172,7 @@ fn look_at(picture: &Picture, id: FileId, source: SourceId, now: Instant) -> Loo
     let mut running = claims.filter(|claim| claim.source != source).peekable();
     let alone = theirs.peek().is_none() && running.peek().is_none();
     // Where nobody else is left to bring it, what is there is judged when all of it is.
-    let last = !picture.has_other(id, source);
-    if picture.is_known(file, source) || alone || last {
+    if alone || picture.is_known(file, source) || picture.other(id, source).is_none() {
         return Look::Trusted;
     }
     let mut streams = picture.streams.values();

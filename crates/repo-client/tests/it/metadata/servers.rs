@@ -1,6 +1,7 @@
 //! Metadata of several servers, and of servers that fail, lag behind or answer as real ones do: rows 75 and 76.
 
 use super::*;
+use crate::fixture::fetch_one;
 use repo_client::{Client, ClientOptions};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -234,13 +235,7 @@ fn real_nginx_serves_ranges_and_304() {
     );
     std::fs::write(site.path("f.journal"), journal).unwrap();
     request.urls = vec![format!("http://127.0.0.1:{port}/f")];
-    let file = repo_client::fetch(
-        &client(),
-        vec![request],
-        &repo_client::TransferLimits::hasty(),
-        &Log::default(),
-    )
-    .remove(0);
+    let file = fetch_one(&client(), &request, &Log::default());
     nginx.kill().unwrap();
     nginx.wait().unwrap();
     assert!(!first.unwrap().from_cache);
