@@ -195,8 +195,8 @@ impl Screen {
         })
     }
 
-    /// Says once what the run has fetched.
-    fn tell_traffic(&self) {
+    /// Says once what the run has fetched: before data, before a transaction, or at the end.
+    pub fn tell_traffic(&self) {
         if let Some(sum) = self.traffic.sum()
             && !self.traffic_told.swap(true, Ordering::Relaxed)
         {

@@ -48,7 +48,10 @@ impl<'a> Teller<'a> {
 impl TransactionObserver for Teller<'_> {
     fn event(&mut self, event: Event<'_>) {
         match event {
-            Event::Checking => self.printer.info("Testing transaction"),
+            Event::Checking => {
+                self.printer.tell_traffic();
+                self.printer.info("Testing transaction");
+            }
             Event::Installing { package, .. } => {
                 self.start();
                 self.transcript.installed.push(package.to_owned());

@@ -214,6 +214,14 @@ fn canonical(text: &str, sets: bool) -> Vec<String> {
     {
         return vec![json(value).to_string()];
     }
+    // What came over the network is said by us alone, also behind an answer that nobody ended with a line end.
+    let told = text
+        .split_inclusive('\n')
+        .map(|line| match line.find("Fetched ") {
+            Some(at) => &line[..at],
+            None => line,
+        });
+    let text: String = told.collect();
     let mut lines: Vec<String> = text
         .lines()
         .filter(|line| !is_of_librpm(line))
