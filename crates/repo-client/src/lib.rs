@@ -46,5 +46,5 @@ pub use refresh::{
 };
 pub use request::{FetchedFile, FileRequest};
 pub use tls::BUILTIN_ROOTS_USED;
-pub use transfer::{TransferLimits, fetch};
+pub use transfer::{TransferLimits, fetch, fetch_each};
 pub use transport::file::file_url_path;

@@ -3,14 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use repo_client::{Cause, FileRequest, fetch as fetch_files, join_below};
+use repo_client::{Cause, FetchedFile, FileRequest, fetch_each, join_below};
 use rpm_pkg::digest::{Digest, DigestAlgo};
 use rpm_repo::layout::Href;
+use rpm_trust::Keyring;
 
+use super::verify::{self, Examined};
 use crate::error::{Code, Failure, Outcome, Restart};
 use crate::plan::{PackageOrigin, Plan, PlannedChange};
 use crate::progress::NetworkView;
-use crate::session::{LoadedRepo, Packages, Session};
+use crate::session::{LoadedRepo, Packages, Session, database_keyring};
 use crate::view::Addresses;
 
 /// Folder of package files below the cache directory of a repository.
@@ -36,17 +38,21 @@ pub(super) struct FetchedPackage {
 #[must_use]
 pub struct Fetched {
     packages: Vec<FetchedPackage>,
+    keyring: Keyring,
+    examined: Examined,
 }
 
 impl Fetched {
-    /// The files, in the order of the plan.
-    pub(super) fn into_packages(self) -> Vec<FetchedPackage> {
-        self.packages
+    /// The files, in the order of the plan; the keys that the root trusts; and what some of the files were found to be
+    /// with those.
+    pub(super) fn into_parts(self) -> (Vec<FetchedPackage>, Keyring, Examined) {
+        (self.packages, self.keyring, self.examined)
     }
 }
 
 /// Fetches every package file of the plan, several at a time. Size and digest are checked while
-/// the bytes come; what is in the cache already is checked, too, and fetched again if it is bad.
+/// the bytes come; what is in the cache already is checked, too, and fetched again if it is bad. Signatures are looked
+/// at while others still come.
 pub(super) fn fetch(
     session: &Session<'_>,
     plan: &Plan,
@@ -79,8 +85,17 @@ pub(super) fn fetch(
         waiting.push((index, origin));
     }
     let view = NetworkView::new(session.printer);
-    let results =
-        session.transfer(|| fetch_files(session.client(), requests, &session.limits(), &view))?;
+    let keyring = database_keyring(session)?;
+    let now = session.settings.environment.now;
+    let (results, examined) = verify::beside(plan, &keyring, now, |there| {
+        let mut seen = |at: usize, file: &FetchedFile| {
+            if let Some((change, _)) = waiting.get(at) {
+                there(*change, file.path.clone());
+            }
+        };
+        let limits = session.limits();
+        session.transfer(|| fetch_each(session.client(), requests, &limits, &view, &mut seen))
+    })?;
     for ((index, origin), result) in waiting.into_iter().zip(results) {
         let file = result.map_err(|error| refused(origin, error))?;
         if file.url.is_none() && file.transferred == 0 && is_asked_for(&file.path, session) {
@@ -97,7 +112,11 @@ pub(super) fn fetch(
         });
     }
     packages.sort_by_key(|package: &FetchedPackage| package.change);
-    Ok(Fetched { packages })
+    Ok(Fetched {
+        packages,
+        keyring,
+        examined,
+    })
 }
 
 /// Where the packages of a plan are: for each the first of its URLs, or its file.

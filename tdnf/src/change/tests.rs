@@ -8,6 +8,7 @@ use rpm_db::Match;
 use rpm_transaction::{
     Element, Erase, Event, Mode as InstallMode, RootDir, STATE_DIR, TransactionObserver, Warning,
 };
+use rpm_trust::Keyring;
 use rpm_trust::policy::Refusal;
 
 use super::run::Stopped;
@@ -176,6 +177,24 @@ fn another_package_than_the_planned_one_is_refused() {
         first.ends_with("it is many000-1-1.noarch, not other-1-1.noarch as the metadata says"),
         "{first}"
     );
+}
+
+#[test]
+fn packages_are_examined_while_others_still_come() {
+    let stage = Stage::new(&["--nogpgcheck", "install"]);
+    let pipe = stage.dir.path().join("many000-1-1.noarch.rpm");
+    let mode = rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR;
+    rustix::fs::mknodat(rustix::fs::CWD, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let plan = plan_of(vec![install("many000", &pipe)]);
+    let ((), mut examined) = verify::beside(&plan, &Keyring::new(), 0, |there| {
+        there(0, pipe.clone());
+        // Goes on when somebody reads.
+        fs::write(&pipe, fs::read(package()).unwrap()).unwrap();
+        Ok(())
+    })
+    .unwrap();
+    assert!(examined.take(0).is_some());
+    drop(stage);
 }
 
 #[test]

@@ -94,12 +94,26 @@ pub fn fetch(
     limits: &TransferLimits,
     observer: &dyn Observer,
 ) -> Vec<Result<FetchedFile>> {
+    fetch_each(client, requests, limits, observer, &mut |_, _| {})
+}
+
+/// The same; `seen` is told of each file (with its place among the requests) as soon as it is there.
+pub fn fetch_each(
+    client: &Client,
+    requests: Vec<FileRequest>,
+    limits: &TransferLimits,
+    observer: &dyn Observer,
+    seen: &mut dyn FnMut(usize, &FetchedFile),
+) -> Vec<Result<FetchedFile>> {
     let count = requests.len();
     if count == 0 {
         return Vec::new();
     }
     let mut results: Vec<Option<Result<FetchedFile>>> = requests.iter().map(|_| None).collect();
     let mut take = |id: FileId, outcome: Result<FetchedFile>| {
+        if let Ok(file) = &outcome {
+            seen(id.place(), file);
+        }
         if let Some(slot) = results.get_mut(id.place()) {
             *slot = Some(outcome);
         }

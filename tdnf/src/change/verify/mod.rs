@@ -3,11 +3,12 @@
 //! [`Verified`] can only come out of [`verify`]: a package without a verdict cannot be installed.
 //! A check that was switched off is a verdict, too, and is kept.
 
+mod ahead;
 mod promised;
 mod weak;
 
 use std::fs::File;
-use std::io::{BufReader, Read, Seek, SeekFrom};
+use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use rpm_db::StoredSignature;
@@ -19,9 +20,10 @@ use rpm_trust::{KeyInfo, Keyring};
 use super::fetch::{CMDLINE, Fetched};
 use crate::error::{At, Code, Failure, Outcome};
 use crate::plan::{PackageOrigin, Plan, PlannedChange, WeakSignature};
-use crate::session::{LoadedRepo, OfferedKey, Session, database_keyring, offered_keys};
+use crate::session::{LoadedRepo, OfferedKey, Session, offered_keys};
 use rpm_transaction::Identity;
 
+pub(super) use ahead::{Examined, beside};
 pub use weak::{Admitted, RootRpm};
 
 /// Bytes read at a time.
@@ -103,20 +105,22 @@ pub(super) fn verify(
     fetched: Fetched,
     sources: &[LoadedRepo],
 ) -> Outcome<Verified> {
+    let (fetched, keyring, mut examined) = fetched.into_parts();
     let mut bench = Judge {
         session,
         root: None,
-        keyring: database_keyring(session)?,
+        keyring,
         accepted: Vec::new(),
         weak: Vec::new(),
     };
     let mut packages = Vec::new();
-    for item in fetched.into_packages() {
+    for item in fetched {
         let Some(change) = plan.changes.get(item.change) else {
             continue;
         };
         let repo = LoadedRepo::find(sources, change.repo());
-        let result = bench.package(&item.path, change, repo.map(|source| &source.config));
+        let found = examined.take(item.change);
+        let result = bench.package(&item.path, change, found, repo.map(|source| &source.config));
         match result {
             Ok((identity, verdict)) => packages.push(VerifiedPackage {
                 change: item.change,
@@ -159,10 +163,9 @@ pub fn file(
     keyring: &Keyring,
     admitted: &Admitted,
 ) -> Outcome<()> {
-    let file = File::open(path).at(path)?;
     let change = PlannedChange::bare(expected.clone());
     let now = session.settings.environment.now;
-    let (_, evidence) = examine(&file, path, &change, keyring, now)?;
+    let (_, evidence) = examine(path, &change, keyring, now)?;
     match judge_admitting(&evidence, Policy::GpgCheck, &admitted.weaknesses) {
         Verdict::Accepted(_) => Ok(()),
         Verdict::Refused(refusal) => Err(refused(path, &refusal, admitted)),
@@ -181,7 +184,6 @@ struct Judge<'a, 'b> {
 /// A package that the keys at hand did not verify.
 struct Unverified<'a> {
     path: &'a Path,
-    file: &'a File,
     change: &'a PlannedChange,
     repo: Option<&'a RepoConfig>,
     admitted: &'a Admitted,
@@ -192,9 +194,9 @@ impl Judge<'_, '_> {
         &mut self,
         path: &Path,
         change: &PlannedChange,
+        examined: Option<(Identity, Evidence)>,
         repo: Option<&RepoConfig>,
     ) -> Outcome<(Identity, Verdict)> {
-        let file = File::open(path).at(path)?;
         let now = self.session.settings.environment.now;
         // Packages of the command line are checked like those of a repository.
         let settings = &self.session.settings;
@@ -209,13 +211,16 @@ impl Judge<'_, '_> {
             None => RootRpm::of(self.session)?,
         };
         let admitted = Admitted::by(self.session, self.root.insert(root), repo)?;
-        let (mut identity, mut evidence) = examine(&file, path, change, &self.keyring, now)?;
+        // What was found before a key was accepted may be found otherwise now.
+        let (mut identity, mut evidence) = match examined.filter(|_| self.accepted.is_empty()) {
+            Some(found) => found,
+            None => examine(path, change, &self.keyring, now)?,
+        };
         let mut verdict = judge_admitting(&evidence, policy, &admitted.weaknesses);
         if let Verdict::Refused(refusal) = &verdict
             && self.offer_keys(
                 &Unverified {
                     path,
-                    file: &file,
                     change,
                     repo,
                     admitted: &admitted,
@@ -223,7 +228,7 @@ impl Judge<'_, '_> {
                 refusal,
             )?
         {
-            (identity, evidence) = examine(&file, path, change, &self.keyring, now)?;
+            (identity, evidence) = examine(path, change, &self.keyring, now)?;
             verdict = judge_admitting(&evidence, policy, &admitted.weaknesses);
         }
         if let Verdict::Refused(Refusal::Unsigned) = &verdict
@@ -336,7 +341,7 @@ impl Judge<'_, '_> {
                 .map_err(|error| Failure::because(Code::INVALID_PUBKEY_FILE, error.to_string()))?;
         }
         let now = self.session.settings.environment.now;
-        let (_, evidence) = examine(package.file, package.path, package.change, &alone, now)?;
+        let (_, evidence) = examine(package.path, package.change, &alone, now)?;
         let admits = &package.admitted.weaknesses;
         Ok(match judge_admitting(&evidence, Policy::GpgCheck, admits) {
             Verdict::Accepted(_) => Ok(alone),
@@ -410,14 +415,12 @@ fn broken(path: &Path, error: &PackageError) -> Failure {
 /// Reads the whole file once: headers, digests, signatures; and compares the name inside with
 /// that of the plan.
 fn examine(
-    file: &File,
     path: &Path,
     change: &PlannedChange,
     keyring: &Keyring,
     now: u64,
 ) -> Outcome<(Identity, Evidence)> {
-    let mut start = file;
-    start.seek(SeekFrom::Start(0)).at(path)?;
+    let file = File::open(path).at(path)?;
     let reader = BufReader::with_capacity(CHUNK, file);
     let mut package = Package::open(reader).map_err(|error| broken(path, &error))?;
     check_identity(&package, path, change)?;
