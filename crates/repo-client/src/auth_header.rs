@@ -1,9 +1,11 @@
 //! A header that lets us in, from a file (`auth_header_file`).
 
 use std::fmt::Display;
+use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
+use reqwest::Url;
 use reqwest::header::{HeaderName, HeaderValue};
 use rustix::fs::OFlags;
 
@@ -42,6 +44,17 @@ const TAKEN_STARTS: [&str; 7] = [
     "sec-",
     "x-forwarded-",
 ];
+
+/// Whether whoever sits on the way to `url` reads what is sent there: it is plain http, and not to this machine.
+pub fn is_in_clear(url: &str) -> bool {
+    let Ok(url) = Url::parse(url) else {
+        return false;
+    };
+    let host = url.host_str().unwrap_or_default();
+    let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    let is_here = host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback());
+    url.scheme() == "http" && !is_here
+}
 
 /// The header in a file of one line. Its text is in no error: it is a secret.
 pub(crate) fn read(path: &Path) -> Result<(HeaderName, HeaderValue), Cause> {

@@ -25,7 +25,7 @@ mod tls;
 pub mod transfer;
 mod transport;
 
-pub use auth_header::is_open_to_all;
+pub use auth_header::{is_in_clear, is_open_to_all};
 pub use client::Client;
 
 pub use error::{

@@ -54,9 +54,18 @@ impl<'p> Session<'p> {
         }
         config.check(&place)?;
         for (id, repo) in &config.repo {
-            if let Some(Word(file)) = &repo.auth_header_file
-                && repo_client::is_open_to_all(Path::new(file))
-            {
+            let Some(Word(file)) = &repo.auth_header_file else {
+                continue;
+            };
+            let lists = repo.mirrorlist.iter().chain(&repo.metalink);
+            let mut urls = repo.baseurl.0.iter().chain(lists);
+            if let Some(url) = urls.find(|url| repo_client::is_in_clear(url)) {
+                let url = repo_client::redact(url);
+                printer.err(&format!(
+                    "warning: repo.{id}: the header of auth_header_file goes unencrypted to {url}"
+                ));
+            }
+            if repo_client::is_open_to_all(Path::new(file)) {
                 let word = cli_kit::shell_word(file);
                 printer.err(&format!(
                     "warning: repo.{id}: everybody may read the auth_header_file: `chmod o-r {word}`"

@@ -35,25 +35,11 @@ impl From<Raw> for Word {
 }
 
 impl Bytes {
-    /// Reads `10M` and the like.
+    /// Reads `10M` and the like; `MB` and `MiB` are the same.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();
-        let (digits, unit) = split(text);
-        let factor: u64 = match unit.trim_end_matches(['b', 'B', 'i']) {
-            "" => 1,
-            "k" | "K" => 1 << 10,
-            "m" | "M" => 1 << 20,
-            "g" | "G" => 1 << 30,
-            "t" | "T" => 1 << 40,
-            _ => return None,
-        };
-        let (whole, tenths) = digits.split_once('.').unwrap_or((digits, "0"));
-        let fraction: u64 = tenths.get(..1)?.parse().ok()?;
-        let whole: u64 = whole.parse().ok()?;
-        whole
-            .checked_mul(factor)?
-            .checked_add(fraction * (factor / 10))
-            .map(Self)
+        let bare = text.strip_suffix(['b', 'B']).unwrap_or(text);
+        rpm_repo::config::parse_bytes(bare.strip_suffix('i').unwrap_or(bare)).map(Self)
     }
 }
 

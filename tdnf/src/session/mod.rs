@@ -26,7 +26,9 @@ use cli_kit::{Printer, SaidOnce, shell_word};
 use repo_client::Client;
 use rpm_db::{Backend, Damaged, DatabaseSearch, Db, DbLocation, MacroFile, TransactionLock, Wait};
 use rpm_pkg::glob::glob_matches;
-use rpm_repo::config::{MAIN_KEYS, REPO_KEYS, RepoConfig, Throttle, UnreadableValue, is_harmless};
+use rpm_repo::config::{
+    MAIN_KEYS, ProxyAuth, REPO_KEYS, RepoConfig, Throttle, UnreadableValue, is_harmless,
+};
 use rpm_repo::vars::Vars;
 
 use crate::args::{Args, RepoSwitch};
@@ -383,9 +385,20 @@ impl<'a> Session<'a> {
                 let what = "proxy_username has no effect without proxy in the same section";
                 tell(repo, "proxy_username", what);
             }
+            if repo.proxy_username.is_some() && repo.proxy_auth_method == ProxyAuth::None {
+                let what = "the proxy is not told its login: proxy_auth_method=none";
+                tell(repo, "proxy_auth_method", what);
+            }
             let Some(file) = &repo.auth_header_file else {
                 continue;
             };
+            let lists = repo.mirrorlist.iter().chain(&repo.metalink);
+            let mut urls = repo.baseurl.iter().chain(lists);
+            if let Some(url) = urls.find(|url| repo_client::is_in_clear(url)) {
+                let url = repo_client::redact(url);
+                let what = format!("the header of auth_header_file goes unencrypted to {url}");
+                tell(repo, "auth_header_file", &what);
+            }
             if repo_client::is_open_to_all(file) {
                 let file = file.to_string_lossy();
                 let (shown, word) = (file.escape_debug(), shell_word(&file));

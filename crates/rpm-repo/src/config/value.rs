@@ -14,10 +14,27 @@ pub fn parse_bool(text: &str) -> Option<bool> {
     }
 }
 
-/// A number of bytes: a whole number with an optional `k`, `M` or `G` (powers of 1024, as dnf).
+/// A number of bytes: digits, with a point among them as dnf takes them, and an optional `k`, `M`, `G` or `T`
+/// (powers of 1024, as dnf). What is less than a byte is dropped.
 pub fn parse_bytes(text: &str) -> Option<u64> {
-    let (digits, unit) = split_unit(text, &[(b'k', 1 << 10), (b'm', 1 << 20), (b'g', 1 << 30)])?;
-    parse_u64(digits.trim_end())?.checked_mul(unit)
+    const UNITS: [(u8, u64); 4] = [
+        (b'k', 1 << 10),
+        (b'm', 1 << 20),
+        (b'g', 1 << 30),
+        (b't', 1 << 40),
+    ];
+    /// More of them say nothing about a whole byte of a terabyte.
+    const FRACTION_DIGITS: usize = 12;
+    let (digits, unit) = split_unit(text, &UNITS)?;
+    let digits = digits.trim_end();
+    let Some((whole, fraction)) = digits.split_once('.') else {
+        return parse_u64(digits)?.checked_mul(unit);
+    };
+    let fraction = fraction.get(..FRACTION_DIGITS).unwrap_or(fraction);
+    let scale = 10u128.checked_pow(u32::try_from(fraction.len()).ok()?)?;
+    let part = u128::from(parse_u64(fraction)?) * u128::from(unit) / scale;
+    let whole = parse_u64(whole)?.checked_mul(unit)?;
+    whole.checked_add(u64::try_from(part).ok()?)
 }
 
 /// `metadata_expire`: seconds, or a number with `s`, `m`, `h` or `d`; `Some(None)` is never (`never`

@@ -159,6 +159,9 @@ fn ways_to_servers_are_those_of_dnf() {
         assert!(!ran.text().contains("s3cret"), "{ran:?}");
     }
     go("", &format!("{proxy}\nproxy_auth_method=basic"), &[]).ok();
+    go("", &format!("{proxy}\nproxy_auth_method=none"), &[])
+        .ok()
+        .says(&["repository test: the proxy is not told its login: proxy_auth_method=none"]);
     go("", "proxy_username=u", &[])
         .ok()
         .says(&["proxy_username has no effect without proxy"]);
@@ -171,6 +174,32 @@ fn ways_to_servers_are_those_of_dnf() {
         let ran = go(main, keys, &[]).ok();
         let words = "repository test: throttle=50% has no effect without bandwidth";
         assert_eq!(ran.err.matches(words).count(), usize::from(said), "{ran:?}");
+    }
+}
+
+#[test]
+fn a_header_that_goes_unencrypted_is_said() {
+    let site = Site::with(&[]);
+    let token = site.path("token");
+    fs::write(&token, "X-Auth-Token: s3cret\n").expect("ours");
+    fs::set_permissions(&token, fs::Permissions::from_mode(0o600)).expect("ours");
+    for (url, told) in [
+        ("baseurl=http://u:p@mirror.invalid/", 1),
+        ("metalink=http://mirror.invalid/list", 1),
+        ("baseurl=https://mirror.invalid/", 0),
+        ("baseurl=http://127.0.0.1:9/", 0),
+        ("baseurl=http://[::1]:9/", 0),
+    ] {
+        let at = token.display();
+        let text = format!("[test]\nname=t\n{url}\nenabled=1\nauth_header_file={at}\n");
+        site.write("repos.d/test.repo", text);
+        let ran = site.run(&["--setopt=retries=0", "makecache"]).failed();
+        let said = ran
+            .err
+            .matches("the header of auth_header_file goes unencrypted to http://")
+            .count();
+        assert_eq!(said, told, "{ran:?}");
+        assert!(!ran.err.contains("u:p@"), "{ran:?}");
     }
 }
 
