@@ -3,6 +3,7 @@
 //! What a signal does depends on the [`Phase`] of the run. A thread of its own hears the signals,
 //! so that the answer comes at once, whatever the run is busy with.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -27,6 +28,9 @@ pub enum Phase {
     Done,
 }
 
+/// A folder, and how it is removed.
+type Temporary = (PathBuf, fn(&Path));
+
 #[derive(Debug, Default)]
 struct SignalState {
     /// What the network client looks at.
@@ -36,6 +40,8 @@ struct SignalState {
     /// Held over the whole answer to a signal: no write begins between "nothing has changed" and the
     /// end of the process.
     phase: Mutex<Phase>,
+    /// Folders that go where a signal ends the process, and how they are removed.
+    temporary: Mutex<Vec<Temporary>>,
 }
 
 /// The signals of a run; clones share them.
@@ -121,6 +127,21 @@ impl Interrupt {
         *self.lock()
     }
 
+    /// A folder that `remove` takes away where a signal ends the process.
+    pub fn remove_at_exit(&self, path: &Path, remove: fn(&Path)) {
+        self.temporary().push((path.to_owned(), remove));
+    }
+
+    /// The folder is gone already.
+    pub fn keep_at_exit(&self, path: &Path) {
+        self.temporary().retain(|(known, _)| known != path);
+    }
+
+    fn temporary(&self) -> MutexGuard<'_, Vec<Temporary>> {
+        let temporary = self.state.temporary.lock();
+        temporary.unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn lock(&self) -> MutexGuard<'_, Phase> {
         let phase = self.state.phase.lock();
         phase.unwrap_or_else(PoisonError::into_inner)
@@ -154,6 +175,9 @@ impl Interrupt {
         if matches!(phase, Phase::Open | Phase::Done) || (phase == Phase::Transfer && !first) {
             // Not the shared printer: the run may hold it, writing to a pipe without a reader.
             Printer::standard(printer.mode()).err(&words);
+            self.temporary()
+                .iter()
+                .for_each(|(path, remove)| remove(path));
             std::process::exit(i32::from(number.saturating_add(128)));
         }
         drop(held);

@@ -21,6 +21,7 @@ pub mod error;
 pub mod goal;
 pub mod history;
 pub mod hooks;
+pub mod image;
 pub mod interrupt;
 mod near;
 pub mod note;

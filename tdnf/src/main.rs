@@ -26,9 +26,10 @@ fn main() -> ExitCode {
     if let Some(code) = rpm_transaction::scripts::runner::enter(std::env::args_os()) {
         return code;
     }
+    let words = tdnf::image::namespace::enter(std::env::args_os().collect());
     // What the caller has open is not for scriptlets and hooks.
     close_fds::set_fds_cloexec(3, &[]);
     whole_file::narrow_umask();
     // Arguments that are not UTF-8 cannot name anything that a repository has.
-    tdnf::run(std::env::args_os().map(|word| word.to_string_lossy().into_owned()))
+    tdnf::run(words.iter().map(|word| word.to_string_lossy().into_owned()))
 }

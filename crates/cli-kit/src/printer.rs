@@ -15,6 +15,8 @@ pub struct OutputMode {
     pub verbose: bool,
     /// `-j`: standard output carries JSON only.
     pub json: bool,
+    /// What would go to standard output goes to standard error: the result stands there alone.
+    pub aside: bool,
     /// Columns that the user asks for (`COLUMNS`); else those of the terminal.
     pub columns: Option<usize>,
     /// Colour where a stream is a terminal.
@@ -254,6 +256,10 @@ impl Printer {
     }
 
     fn write_out(&self, text: &str, end_line: bool) {
+        if self.mode.aside {
+            let end = if end_line { "\n" } else { "" };
+            return self.write_err(&format!("{}{end}", shown(text)));
+        }
         let mut inner = self.lock();
         inner.above_drawing(|inner| inner.write_out(text, end_line));
     }

@@ -28,6 +28,8 @@ pub(crate) struct Applier<'a> {
     pub owners: &'a Owners,
     /// Only root may give files away and set capabilities.
     pub privileged: bool,
+    /// Owners stay in the rpm database.
+    pub recorded: bool,
     /// File capabilities are set.
     pub caps: bool,
     /// The SELinux labels of new files.
@@ -128,7 +130,8 @@ impl Applier<'_> {
                 .map_err(failed)?;
         }
         if kind != Some(Kind::Symlink) {
-            let mode = Mode::from_raw_mode(u32::from(facts.mode) & kept);
+            let mode = u32::from(facts.mode) & kept | self.own(Mode::RUSR | Mode::WUSR);
+            let mode = Mode::from_raw_mode(mode);
             fs::chmodat(dir, &name, mode, AtFlags::empty()).map_err(failed)?;
         }
         if kind == Some(Kind::Regular) && self.caps && !facts.caps.is_empty() {
@@ -160,7 +163,7 @@ impl Applier<'_> {
     fn owner(&mut self, user: &str, group: &str) -> (Uid, Gid, u32) {
         let uid = self.owners.uid(user.as_bytes());
         let gid = self.owners.gid(group.as_bytes());
-        if self.privileged {
+        if self.privileged || self.recorded {
             self.warn_unknown(uid.is_none(), "user", user);
             self.warn_unknown(gid.is_none(), "group", group);
         }
@@ -172,6 +175,12 @@ impl Applier<'_> {
             Gid::from_raw(gid.unwrap_or(0)),
             kept,
         )
+    }
+
+    /// What of these bits a user needs who is not root, and whose files they all are.
+    fn own(&self, bits: Mode) -> u32 {
+        let needed = self.recorded && !rustix::process::geteuid().is_root();
+        if needed { bits.as_raw_mode() } else { 0 }
     }
 
     fn warn_unknown(&mut self, unknown: bool, what: &str, name: &str) {
@@ -281,11 +290,12 @@ impl Applier<'_> {
             (u32::from(f.mode), f.user, f.group)
         });
         let (uid, gid, kept) = self.owner(user, group);
-        let mode = Mode::from_raw_mode(mode & kept);
+        let mode = Mode::from_raw_mode(mode & kept | self.own(Mode::RWXU));
         let mtime = facts.as_ref().map(|f| f.mtime);
         let dressed = self.root.open_dir(target).and_then(|dir| {
             let stat = fs::fstat(&dir)?;
             let changed = (stat.st_uid, stat.st_gid) != (uid.as_raw(), gid.as_raw());
+            let changed = changed && !self.recorded;
             if self.privileged && changed {
                 fs::fchown(&dir, Some(uid), Some(gid))?;
             }

@@ -15,6 +15,7 @@ use super::{Options, journal::Op};
 pub(crate) struct FileSteps {
     /// Only root may give files away, and set capabilities and labels.
     privileged: bool,
+    recorded: bool,
     caps: bool,
     contexts: bool,
     /// Users and groups of the root; read again after each scriptlet and after each element that
@@ -28,9 +29,11 @@ pub(crate) struct FileSteps {
 impl FileSteps {
     /// None is made yet.
     pub(crate) fn new(options: &Options<'_>) -> FileSteps {
-        let privileged = rustix::process::geteuid().is_root();
+        let recorded = options.record_owners;
+        let privileged = rustix::process::geteuid().is_root() && !recorded;
         FileSteps {
             privileged,
+            recorded,
             caps: privileged && !options.no_caps,
             contexts: privileged && !options.no_contexts,
             owners: None,
@@ -87,6 +90,7 @@ impl FileSteps {
                 package: &item.element.package,
                 owners,
                 privileged: self.privileged,
+                recorded: self.recorded,
                 caps: self.caps,
                 labels,
                 warnings: &mut *warnings,

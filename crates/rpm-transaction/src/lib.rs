@@ -58,7 +58,7 @@ pub use error::{DEVICE_FAILED, OWNER_FAILED, Problem, TransactionError};
 pub use event::{Event, ScriptStream, TransactionObserver, Warning};
 pub use generation::Generation;
 pub use recover::{Recovery, pending, recover};
-pub use root::RootDir;
+pub use root::{CAPABILITY_XATTR, Owners, RootDir, encode_capabilities};
 pub use stage::{Staged, stage};
 
 use std::ffi::OsString;
@@ -151,6 +151,9 @@ pub struct Options<'a> {
     pub net_shared: Vec<Vec<u8>>,
     /// Do not look at free space.
     pub ignore_space: bool,
+    /// Owners, capabilities, labels and devices stay in the rpm database: files belong to this user, a device is an
+    /// empty file, and what this user must read or fill later he may. For a tree that becomes an archive.
+    pub record_owners: bool,
     /// The machine's architecture, as rpm names it.
     pub arch: String,
     /// The transaction color: 3 where 32 and 64 bit programs live together, else 0.
@@ -188,6 +191,7 @@ impl Options<'_> {
             languages: Vec::new(),
             net_shared: Vec::new(),
             ignore_space: false,
+            record_owners: false,
             arch: arch.to_owned(),
             color: color_of(arch),
             generation: Generation::Rpm4_18,

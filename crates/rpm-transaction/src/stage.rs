@@ -9,6 +9,7 @@ use std::os::fd::BorrowedFd;
 use rpm_pkg::package::{DigestChoice, Package, payload_passes};
 use rpm_pkg::payload::{Payload, PayloadError, PayloadLimits};
 use rustix::fs::{self, AtFlags, Mode, OFlags};
+use rustix::io::Errno;
 
 use super::check::{Checked, Files};
 use super::element::{Deed, Loaded, PackageFacts, Runs, ScriptKind, Source, open_verified};
@@ -127,7 +128,7 @@ fn stage_all(
             let package = &element.package.nevra;
             log.event(Event::Staging { package });
             options.check_cancelled()?;
-            stage_element(stages, element, files)?;
+            stage_element(stages, element, files, options.record_owners)?;
         }
     }
     for (index, (element, files)) in elements.iter().zip(&plan.elements).enumerate() {
@@ -151,6 +152,7 @@ fn stage_element(
     stages: &Stages,
     element: &Loaded,
     plan: &ElementPlan,
+    recorded: bool,
 ) -> Result<(), TransactionError> {
     let Deed::Install { path, identity, .. } = &element.deed else {
         return Ok(());
@@ -165,6 +167,7 @@ fn stage_element(
         stages,
         package: &element.package,
         places: &places,
+        recorded,
     };
     stager.make_specials()?;
     stager.unpack(open_verified(path, identity)?)?;
@@ -176,6 +179,14 @@ struct Stager<'a> {
     stages: &'a Stages,
     package: &'a PackageFacts,
     places: &'a Places,
+    /// Devices stay in the rpm database.
+    recorded: bool,
+}
+
+/// An empty file where a device will be.
+fn stand_in(dir: BorrowedFd<'_>, name: &str, mode: Mode) -> Result<(), Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::CLOEXEC;
+    fs::openat(dir, name, flags, mode).map(drop)
 }
 
 impl Stager<'_> {
@@ -205,6 +216,9 @@ impl Stager<'_> {
                 Kind::Regular | Kind::Directory => continue,
                 Kind::Symlink => fs::symlinkat(entry.link, dir, &name),
                 Kind::Fifo => special(fs::FileType::Fifo),
+                Kind::CharDevice | Kind::BlockDevice if self.recorded => {
+                    stand_in(dir, &name, private)
+                }
                 Kind::CharDevice => special(fs::FileType::CharacterDevice),
                 Kind::BlockDevice => special(fs::FileType::BlockDevice),
                 Kind::Socket => special(fs::FileType::Socket),

@@ -11,10 +11,11 @@ use std::path::{Path, PathBuf};
 const TDNF: &str = "
     args: error near typed
     change: error goal history hooks interrupt note plan progress screen session settings view
-    commands: args audit change error goal history hooks interrupt near plan progress screen session settings source_files view
+    commands: args audit change error goal history hooks image interrupt near plan progress screen session settings source_files view
     error: history
     goal: error history near note plan session settings typed
     hooks: error plan session view
+    image: error interrupt near
     plan: note
     programs: args change commands error history interrupt near screen session settings
     progress: error screen
@@ -22,7 +23,7 @@ const TDNF: &str = "
     session: args error interrupt near progress screen settings
     settings: args error near
     source_files: change error settings
-    view: audit history note plan screen typed
+    view: audit history image note plan screen typed
 ";
 
 const MIRROR_SYNC: &str = "

@@ -290,6 +290,16 @@ impl Write for WholeFile<'_> {
 }
 
 impl Waiting<'_> {
+    /// Puts the new file in the place of what has the name `path`, in the same folder: of one that is named by what is
+    /// in it.
+    ///
+    /// # Errors
+    /// As [`Waiting::place`].
+    pub fn place_as(mut self, path: &Path) -> io::Result<()> {
+        self.target.path = path.to_owned();
+        self.place()
+    }
+
     /// Puts the new file in the place of what has its name now.
     ///
     /// # Errors

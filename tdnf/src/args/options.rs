@@ -72,6 +72,7 @@ groups! {
     detail: Detail,
     range: Range,
     repair: Repair,
+    image: ImageOptions,
     ignored: Ignored,
 }
 
@@ -503,6 +504,49 @@ pub struct Repair {
     /// With check-installed: put right what can be.
     #[arg(long)]
     pub repair: bool,
+}
+
+/// Options of image.
+#[derive(Debug, Clone, Default, Args)]
+#[group(skip)]
+#[command(next_help_heading = "options of image")]
+pub struct ImageOptions {
+    /// About the image, for registries.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub annotation: Vec<String>,
+    /// A word behind the entry point, once for each.
+    #[arg(long, value_name = "WORD")]
+    pub cmd: Vec<String>,
+    /// Pack layers with gzip, zstd or none (gzip).
+    #[arg(long, value_name = "FORMAT")]
+    pub compress: Option<String>,
+    /// A word of what is started, once for each.
+    #[arg(long, value_name = "WORD")]
+    pub entrypoint: Vec<String>,
+    /// A variable of the environment.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub env: Vec<String>,
+    /// A description of the image in TOML.
+    #[arg(long, value_name = "FILE")]
+    pub image_config: Option<String>,
+    /// About the image, for who runs it.
+    #[arg(long, value_name = "NAME=VALUE")]
+    pub label: Vec<String>,
+    /// Spread the packages over N layers.
+    #[arg(long, value_name = "N")]
+    pub layers: Option<String>,
+    /// Where the image goes: oci:DIR[:TAG], oci-archive:, docker-archive:, tar:FILE, dir:DIR.
+    #[arg(short, long, value_name = "TARGET")]
+    pub output: Option<String>,
+    /// A port that it serves: 80, 53/udp.
+    #[arg(long, value_name = "PORT")]
+    pub port: Vec<String>,
+    /// Whom it is started as: NAME, UID or UID:GID.
+    #[arg(long, value_name = "USER")]
+    pub user: Option<String>,
+    /// Where it is started.
+    #[arg(long, value_name = "PATH")]
+    pub workdir: Option<String>,
 }
 
 /// Options that are taken and have no effect, as in tdnf.

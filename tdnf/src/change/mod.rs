@@ -22,6 +22,9 @@ mod verify;
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use rpm_pkg::header::tag;
+use rpm_transaction::open_verified;
+
 use crate::error::{Code, Outcome};
 use crate::goal::{self, Goal, Request};
 use crate::history::Begun;
@@ -53,13 +56,47 @@ const ONLY_THE_RECORD: &str = "everything was installed or removed as planned; w
 const ONLY_THE_TIMES: &str = "everything was installed or removed as planned; what failed is setting back the times of files \
      to SOURCE_DATE_EPOCH: build the root again if it must be the same byte for byte";
 
+/// A plan whose packages are here and may be installed.
+#[must_use]
+pub(crate) struct Prepared {
+    /// What will change.
+    pub plan: Plan,
+    /// The packages.
+    pub verified: Verified,
+}
+
+impl Prepared {
+    /// When the newest of the packages was built, seconds since 1970.
+    pub(crate) fn newest_build(&self) -> Outcome<u64> {
+        let mut newest = 0;
+        for package in self.verified.packages() {
+            let opened = open_verified(package.path(), package.identity())?;
+            newest = newest.max(opened.header.u32(tag::BUILDTIME).unwrap_or(0));
+        }
+        Ok(newest.into())
+    }
+}
+
 /// Solves a goal, shows the plan, asks, and carries it out as far as the settings say.
 pub fn perform(
+    session: &Session<'_>,
+    packages: Packages,
+    goal: &Goal,
+    request: &Request,
+) -> Outcome<u8> {
+    let Some(prepared) = prepare(session, packages, goal, request)? else {
+        return Ok(0);
+    };
+    carry_out(session, goal, prepared)
+}
+
+/// Solves a goal, shows the plan, asks, and fetches and judges its packages. `None`: the settings go no further.
+pub(crate) fn prepare(
     session: &Session<'_>,
     mut packages: Packages,
     goal: &Goal,
     request: &Request,
-) -> Outcome<u8> {
+) -> Outcome<Option<Prepared>> {
     let mut plan = plan(session, &mut packages, goal, request)?;
     view::notes::show(session.printer, &plan.notes);
     if plan.is_empty() {
@@ -69,16 +106,16 @@ pub fn perform(
     }
     refusals::keep_running_kernel(session, &plan)?;
     let Some(verified) = obtain(session, &packages, &plan)? else {
-        return Ok(0);
+        return Ok(None);
     };
     if session.settings.download_only {
-        return Ok(0);
+        return Ok(None);
     }
     // All packages of all repositories, what they promised, connections: the transaction needs the memory and not them.
     drop(packages);
     plan.forget_promises();
     session.client().rest();
-    carry_out(session, goal, &plan, verified)
+    Ok(Some(Prepared { plan, verified }))
 }
 
 /// Why there is nothing to do, unless that has been said, or nobody knows what is offered.
@@ -173,7 +210,9 @@ fn say_weak(session: &Session<'_>, weak: &[WeakSignature]) {
 
 /// Runs the transaction, stores accepted keys, and records both. A transaction that fails leaves
 /// the keys as they were, too.
-fn carry_out(session: &Session<'_>, goal: &Goal, plan: &Plan, verified: Verified) -> Outcome<u8> {
+pub(crate) fn carry_out(session: &Session<'_>, goal: &Goal, prepared: Prepared) -> Outcome<u8> {
+    let Prepared { plan, verified } = prepared;
+    let plan = &plan;
     let weak = verified.weak().iter();
     let weak = weak.map(|one| (one.package.clone(), one.weaknesses.clone()));
     let weak = weak.collect();

@@ -101,6 +101,7 @@ fn options<'a>(
     options.runner.clone_from(&settings.environment.program);
     apply_flags(&mut options, settings);
     options.needs_checked = true;
+    options.record_owners = settings.record_owners;
     options.generation = Generation::of_version(&rpm_version(db)?);
     options
         .environment

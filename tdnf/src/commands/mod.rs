@@ -9,6 +9,7 @@ mod count;
 mod files;
 pub mod help;
 mod history;
+mod image;
 mod keys;
 mod list;
 mod makecache;
@@ -57,6 +58,8 @@ pub struct Command {
     pub about: &'static str,
     /// What it needs before it runs.
     pub needs: Needs,
+    /// What is done before anything is opened, and before there is a second thread.
+    pub before: fn(&Settings) -> Outcome<()>,
     /// It can do nothing without a repository.
     pub asks_repos: bool,
     /// It fetches or changes something without a plan that could be shown instead.
@@ -77,6 +80,7 @@ impl Command {
         example: "",
         about: "",
         needs: Needs::Nothing,
+        before: |_| Ok(()),
         asks_repos: false,
         never_dry: false,
         run: |_, _| Ok(0),
@@ -105,6 +109,7 @@ pub const ALL: &[Command] = &[
     change::DOWNGRADE,
     change::ERASE,
     history::COMMAND,
+    image::COMMAND,
     list::INFO,
     change::INSTALL,
     keys::COMMAND,
@@ -146,6 +151,7 @@ pub fn dispatch(args: &Args, printer: &Screen, listener: &mut Listener) -> Outco
         return Err(Failure::new(Code::PERM).hint(format!("try `sudo tdnf {}`", args.pasted())));
     }
     let settings = Settings::resolve(args, environment)?;
+    (command.before)(&settings)?;
     let interrupt = listener.start(printer);
     let outcome = run(command, settings, args, printer, interrupt.clone());
     match (outcome, interrupt.exit_code()) {

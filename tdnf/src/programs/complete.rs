@@ -43,11 +43,19 @@ const VALUES: &[(&str, Operand)] = &[
     ("MACRO", Operand::Text),
     ("N", Operand::Text),
     ("NAME,..", Operand::Package),
+    ("NAME=VALUE", Operand::Text),
     ("NUMBER", Operand::Text),
     ("PATH", Operand::File),
+    ("PORT", Operand::Text),
     ("REPO,..", Operand::Repository),
     ("SECONDS", Operand::Text),
+    (
+        "TARGET",
+        Operand::Words(&["oci:", "oci-archive:", "docker-archive:", "tar:", "dir:"]),
+    ),
+    ("USER", Operand::Text),
     ("VERSION", Operand::Text),
+    ("WORD", Operand::Text),
 ];
 
 /// Prints the candidates; 3 where the shell is to complete a file name.

@@ -204,6 +204,12 @@ impl<'a> Session<'a> {
         read(&vars)
     }
 
+    /// The value of `$releasever`: that of the command line, else of the root, if it has one.
+    pub fn releasever(&self) -> Option<String> {
+        let given = self.settings.releasever.clone();
+        given.or_else(|| releasever::detect(self).ok())
+    }
+
     /// The repositories that are on, preferred ones first.
     ///
     /// Errors: none is, and one that would be has a fault.
@@ -585,7 +591,7 @@ fn usable_cache(settings: &Settings) -> PathBuf {
 }
 
 /// Whether files can be made in `dir`, or in the nearest directory above that exists.
-fn is_writable(dir: &Path) -> bool {
+pub(crate) fn is_writable(dir: &Path) -> bool {
     let existing = dir.ancestors().find(|dir| dir.exists());
     existing.is_some_and(|dir| rustix::fs::access(dir, rustix::fs::Access::WRITE_OK).is_ok())
 }

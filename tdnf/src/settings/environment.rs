@@ -29,6 +29,8 @@ pub struct Environment {
     pub home: Option<PathBuf>,
     /// The user's cache directory (`XDG_CACHE_HOME`, else `~/.cache`).
     pub user_cache: Option<PathBuf>,
+    /// Where large files go that last as long as the run (`TMPDIR`, else `/var/tmp`).
+    pub temporary: PathBuf,
     /// Variables of the user that scriptlets may see.
     pub script_variables: Vec<(OsString, OsString)>,
     /// `SSL_CERT_FILE` and `SSL_CERT_DIR`: certificates that take the place of the system's.
@@ -65,6 +67,7 @@ impl Environment {
             program: own_program(),
             home: absolute("HOME"),
             user_cache: absolute("XDG_CACHE_HOME").or_else(home_cache),
+            temporary: absolute("TMPDIR").unwrap_or_else(|| PathBuf::from("/var/tmp")),
             script_variables: std::env::vars_os()
                 .filter(|(name, _)| allowed_variable(name))
                 .map(|(name, value)| {

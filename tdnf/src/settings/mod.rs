@@ -117,6 +117,9 @@ pub struct Settings {
     pub conf_excludes: Vec<String>,
     /// `tsflags=` of tdnf.conf and of `--setopt`.
     pub tsflags: TsFlags,
+    /// Owners, capabilities and devices of files stay in the rpm database: the root becomes an image, and is made by
+    /// a user who cannot give files away.
+    pub record_owners: bool,
     /// `--rpmdefine`: macros and their values.
     pub defines: Vec<(String, String)>,
     /// Which repositories to switch on and off, in order.
@@ -201,6 +204,7 @@ impl Settings {
             no_excludes: change.disableexcludes,
             conf_excludes,
             tsflags,
+            record_owners: false,
             defines: defines(&general.rpmdefine),
             switches: options.repos.0.clone(),
             repo_overrides,

@@ -4,6 +4,7 @@ pub mod advisories;
 mod columns;
 pub mod conversion;
 pub mod history;
+pub mod image;
 pub mod keys;
 pub mod notes;
 pub mod packages;

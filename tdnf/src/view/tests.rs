@@ -9,6 +9,7 @@ use rpm_repo::updateinfo::{Advisory, AdvisoryPackage, AdvisoryReference};
 use super::advisories::{AdvisoryCounts, AdvisoryDetails, AdvisoryInfo, AdvisoryList};
 use super::conversion::Conversion;
 use super::history::Transactions;
+use super::image::BuiltImage;
 use super::keys::{KeyRow, Keys};
 use super::packages::{PackageInfo, PackageList, PackageMatches, PackageProviders, PackageRow};
 use super::repoquery::{PackageDetail, QueriedPackage, QueryResult};
@@ -18,6 +19,7 @@ use super::{Addresses, Findings, PackageCount, Version, notes};
 use crate::audit::AuditFinding;
 use crate::error::{Code, Failure};
 use crate::history::{Failed, HistoryEntry};
+use crate::image::Built;
 use crate::note::Note;
 use crate::plan::PackageId;
 use crate::screen::{JsonShape, Screen, View};
@@ -378,6 +380,22 @@ fn keys() {
     };
     insta::assert_snapshot!("keys", shown(&Keys(vec![stored, offered])));
     insta::assert_snapshot!("keys_none", shown(&Keys(Vec::new())));
+}
+
+#[test]
+fn image() {
+    let blob = |kind: &str, digit: &str, size| Built {
+        media_type: format!("application/vnd.oci.image.{kind}"),
+        digest: format!("sha256:{}", digit.repeat(64)),
+        size,
+    };
+    let image = BuiltImage {
+        target: "oci:/srv/images:web".into(),
+        blob: blob("manifest.v1+json", "a", 405),
+        layers: vec![blob("layer.v1.tar+gzip", "b", 1_234_567)],
+        packages: vec!["nginx-1:1.24-1.x86_64".into()],
+    };
+    insta::assert_snapshot!("image", shown(&image));
 }
 
 #[test]

@@ -12,6 +12,7 @@ mod compat;
 mod crash;
 mod growth;
 mod huge;
+mod image;
 mod interop;
 mod interop_binary;
 mod interop_lab;

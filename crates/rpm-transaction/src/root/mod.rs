@@ -14,8 +14,9 @@ mod xattr;
 mod tests;
 
 pub(crate) use canonical::Canonical;
-pub(crate) use owners::Owners;
-pub(crate) use xattr::{CAPABILITY_XATTR, SELINUX_XATTR, encode_capabilities};
+pub use owners::Owners;
+pub(crate) use xattr::SELINUX_XATTR;
+pub use xattr::{CAPABILITY_XATTR, encode_capabilities};
 
 use std::ffi::CString;
 use std::fs::File;

@@ -8,26 +8,29 @@ use super::RootDir;
 /// Names and numbers of the root's `/etc/passwd` and `/etc/group`. A static program has no name
 /// service, and the host's users are not the root's.
 #[derive(Debug, Default, Clone, PartialEq, Eq)]
-pub(crate) struct Owners {
+pub struct Owners {
     users: HashMap<Vec<u8>, u32>,
     groups: HashMap<Vec<u8>, u32>,
 }
 
 impl Owners {
     /// Reads both files; a missing file has no names.
-    pub(crate) fn read(root: &RootDir) -> io::Result<Owners> {
+    ///
+    /// # Errors
+    /// A file that is there cannot be read.
+    pub fn read(root: &RootDir) -> io::Result<Owners> {
         let users = parse(&root.read_small(b"/etc/passwd")?.unwrap_or_default());
         let groups = parse(&root.read_small(b"/etc/group")?.unwrap_or_default());
         Ok(Owners { users, groups })
     }
 
     /// The number of a user. `root` needs no file: the first packages bring it.
-    pub(crate) fn uid(&self, name: &[u8]) -> Option<u32> {
+    pub fn uid(&self, name: &[u8]) -> Option<u32> {
         lookup(&self.users, name)
     }
 
     /// The number of a group.
-    pub(crate) fn gid(&self, name: &[u8]) -> Option<u32> {
+    pub fn gid(&self, name: &[u8]) -> Option<u32> {
         lookup(&self.groups, name)
     }
 }

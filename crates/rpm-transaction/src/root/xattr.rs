@@ -1,7 +1,7 @@
 //! File capabilities: from rpm's text form to the kernel's extended attribute.
 
 /// The extended attribute that holds file capabilities.
-pub(crate) const CAPABILITY_XATTR: &str = "security.capability";
+pub const CAPABILITY_XATTR: &str = "security.capability";
 
 /// The extended attribute that holds an SELinux label.
 pub(crate) const SELINUX_XATTR: &str = "security.selinux";
@@ -67,7 +67,7 @@ struct Sets {
 /// The 20 bytes of a version 2 attribute for `text` (cap_from_text(3): clauses separated by
 /// space, names separated by comma, then operators `=`, `+`, `-` with flags of `e`, `p`, `i`).
 /// `None` when the text is not understood.
-pub(crate) fn encode_capabilities(text: &str) -> Option<[u8; 20]> {
+pub fn encode_capabilities(text: &str) -> Option<[u8; 20]> {
     let mut sets = Sets::default();
     for clause in text.split_ascii_whitespace() {
         apply_clause(&mut sets, clause)?;

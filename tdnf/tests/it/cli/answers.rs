@@ -475,7 +475,9 @@ fn the_help_of_a_command_is_short_and_its_example_works() {
     for command in tdnf::commands::ALL {
         let name = command.name;
         let help = bare(&[name, "--help"]).ok().out;
-        assert!(help.lines().count() <= 60, "{help}");
+        // Images have more to say of themselves.
+        let most = if name == "image" { 72 } else { 60 };
+        assert!(help.lines().count() <= most, "{help}");
         assert!(
             help.contains(&format!("\n  tdnf {}\n", command.example)),
             "{help}"

@@ -1,0 +1,446 @@
+//! `image`: packages become an image for containers.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+use cli_kit::OutputMode;
+use rpm_pkg::digest::{DigestAlgo, Hasher};
+
+use super::change::{self, Words};
+use super::files::PackageScope;
+use super::operands::{Operand, Operands};
+use super::{Command, Needs};
+use crate::args::options::{self, of};
+use crate::change::{Prepared, carry_out, prepare};
+use crate::error::{Code, Failure, Outcome};
+use crate::goal::{Goal, Verb};
+use crate::image::{
+    Compression, Entry, Image, ImageFile, PackageRow, Parts, Pieces, Rules, Target, Tree,
+    Workplace, namespace, write_dir, write_tar,
+};
+use crate::interrupt::Phase;
+use crate::screen::{JsonShape, Screen};
+use crate::session::{Session, is_writable};
+use crate::settings::Settings;
+use crate::view::image::BuiltImage;
+
+pub(super) const COMMAND: Command = Command {
+    name: "image",
+    usage: "-o TARGET PACKAGE|FILE.rpm|URL...",
+    operands: Operands::all(Operand::Available),
+    options: &[
+        of::<options::ImageOptions>(),
+        of::<options::Arch>(),
+        of::<options::ChangeOptions>(),
+        of::<options::Incoming>(),
+        of::<options::Excludes>(),
+        of::<options::SkipOptions>(),
+    ],
+    example: "image -o oci:nginx.oci nginx",
+    about: "Make an image for containers of packages, the same bytes each time",
+    before: gain_rights,
+    run,
+    ..Command::PLAIN
+};
+
+/// An ordinary user becomes root of a namespace of his own where scriptlets are to run.
+///
+/// Errors: there is none.
+fn gain_rights(settings: &Settings) -> Outcome<()> {
+    let environment = &settings.environment;
+    if environment.euid == 0 || settings.tsflags.no_scripts {
+        return Ok(());
+    }
+    let why = namespace::ask(&environment.program);
+    let line = format!(
+        "image: scriptlets of packages need root's rights or a user namespace, and there is none: {why}"
+    );
+    Err(Failure::because(Code::PERM, line).hint(
+        "leave them out with --setopt=tsflags=noscripts, run it as root, or let users make namespaces (sysctl user.max_user_namespaces)",
+    ))
+}
+
+/// What is asked for.
+struct Wanted {
+    target: Target,
+    /// As it was typed.
+    output: String,
+    file: ImageFile,
+    compression: Option<Compression>,
+    layers: usize,
+    /// Owners stay in the rpm database.
+    recorded: bool,
+}
+
+/// Most layers: what runtimes take at most is 127, and a base may have some.
+const MAX_LAYERS: usize = 100;
+
+fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
+    change::require(words, Words::Needed)?;
+    let wanted = Wanted::of(session)?;
+    let mut archs = wanted.file.arch.clone();
+    if archs.is_empty() {
+        archs.push(session.settings.arch.clone());
+    }
+    let single = matches!(
+        wanted.target,
+        Target::DockerArchive(..) | Target::Tar(_) | Target::Dir(_)
+    );
+    if single && archs.len() > 1 {
+        let line = format!("{}: this target holds one architecture", wanted.output);
+        return Err(Failure::invalid(line));
+    }
+    let mut built = Vec::new();
+    let parent = match &wanted.target {
+        Target::Dir(path) => parent_of(path),
+        _ => session.settings.environment.temporary.clone(),
+    };
+    // One for the pieces of an archive, whatever the number of architectures.
+    let place = Workplace::new(&parent, &session.interrupt)?;
+    if matches!(wanted.target, Target::Dir(_)) && wanted.recorded {
+        let line = format!("{}: only root can give files to other users", wanted.output);
+        return Err(Failure::because(Code::PERM, line).hint("make an archive, such as tar:FILE"));
+    }
+    for arch in &archs {
+        let Some(filled) = fill(session, &wanted, words, arch, &parent)? else {
+            return Ok(0);
+        };
+        built.push(filled);
+    }
+    let image = session
+        .interrupt
+        .during(Phase::Undoable, || write(session, &wanted, &built, &place))?;
+    session.printer.show(&image);
+    Ok(0)
+}
+
+fn parent_of(path: &Path) -> PathBuf {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    parent.unwrap_or(Path::new(".")).to_owned()
+}
+
+impl Wanted {
+    fn of(session: &Session<'_>) -> Outcome<Self> {
+        let options = &session.args.options;
+        let given = &options.image;
+        let output = given.output.clone().ok_or_else(|| {
+            Failure::invalid("image: -o TARGET says where the image goes, such as oci:DIR")
+        })?;
+        let target = Target::parse(&output)?;
+        let file = match &given.image_config {
+            Some(path) => ImageFile::read(Path::new(path))?,
+            None => ImageFile::default(),
+        };
+        let pairs = |name: &str, texts: &[String]| {
+            let pairs = texts.iter().map(|text| match text.split_once('=') {
+                Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+                _ => Err(Failure::invalid(format!(
+                    "--{name}={text}: NAME=VALUE is expected"
+                ))),
+            });
+            pairs.collect::<Outcome<_>>()
+        };
+        let layers = given.layers.as_ref().map(|text| {
+            let wrong = |_| Failure::invalid(format!("--layers={text}: a number is expected"));
+            text.parse::<usize>().map_err(wrong)
+        });
+        let file = file.with(ImageFile {
+            annotations: pairs("annotation", &given.annotation)?,
+            arch: options.arch.arch.clone(),
+            cmd: given.cmd.clone(),
+            compress: given.compress.clone(),
+            entrypoint: given.entrypoint.clone(),
+            env: given.env.clone(),
+            labels: pairs("label", &given.label)?,
+            layers: layers.transpose()?,
+            ports: given.port.clone(),
+            user: given.user.clone(),
+            workdir: given.workdir.clone(),
+        });
+        let layers = file.layers.unwrap_or(1);
+        if !(1..=MAX_LAYERS).contains(&layers) {
+            let line = format!("layers={layers}: 1 to {MAX_LAYERS} are possible");
+            return Err(Failure::invalid(line));
+        }
+        file.config()?;
+        let compression = file.compression()?;
+        let packed = compression.is_some_and(|how| how != Compression::None);
+        if packed && matches!(target, Target::DockerArchive(..) | Target::Dir(_)) {
+            return Err(Failure::invalid(format!(
+                "{output}: this target is not packed"
+            )));
+        }
+        if layers > 1 && matches!(target, Target::Tar(_) | Target::Dir(_)) {
+            return Err(Failure::invalid(format!(
+                "{output}: this target has no layers"
+            )));
+        }
+        Ok(Self {
+            recorded: session.settings.environment.euid != 0 || !namespace::has_all_users(),
+            target,
+            output,
+            file,
+            compression,
+            layers,
+        })
+    }
+
+    fn compression(&self) -> Compression {
+        match self.target {
+            Target::Oci(..) | Target::OciArchive(..) => self.compression.unwrap_or_default(),
+            _ => self.compression.unwrap_or(Compression::None),
+        }
+    }
+}
+
+/// A root with its packages in it.
+struct Filled {
+    tree: Tree,
+    epoch: u64,
+    arch: String,
+    /// Holds the root.
+    _place: Workplace,
+}
+
+/// Installs packages into a new root. `None`: the settings go no further.
+fn fill(
+    outer: &Session<'_>,
+    wanted: &Wanted,
+    words: &[String],
+    arch: &str,
+    parent: &Path,
+) -> Outcome<Option<Filled>> {
+    let place = Workplace::new(parent, &outer.interrupt)?;
+    let mode = OutputMode {
+        aside: true,
+        json: false,
+        ..outer.printer.mode()
+    };
+    let screen = Screen::standard(mode, JsonShape::None).about(outer.args.system_options());
+    let settings = settings(outer, wanted, arch, &place);
+    let interrupt = outer.interrupt.clone();
+    let mut session = Session::open(settings, outer.args, &screen, interrupt, Needs::Lock)?;
+    // They are about systems.
+    session.plugins.hooks = false;
+    let Some((goal, prepared)) = plan(&session, words)? else {
+        return Ok(None);
+    };
+    let environment = &mut session.settings.environment;
+    let epoch = match environment.source_date {
+        Some(epoch) => epoch,
+        None => prepared.newest_build()?,
+    };
+    environment.source_date = Some(epoch);
+    environment.now = epoch;
+    environment.script_variables = vec![
+        (OsString::from("HOME"), OsString::from("/root")),
+        (
+            OsString::from("SOURCE_DATE_EPOCH"),
+            epoch.to_string().into(),
+        ),
+    ];
+    if !wanted.recorded {
+        Workplace::hide_mounts();
+    }
+    carry_out(&session, &goal, prepared)?;
+    if session.settings.test_only {
+        return Ok(None);
+    }
+    place.detach()?;
+    let tree = read(&session, wanted, epoch)?;
+    Ok(Some(Filled {
+        tree,
+        epoch,
+        arch: arch.to_owned(),
+        _place: place,
+    }))
+}
+
+fn plan(session: &Session<'_>, words: &[String]) -> Outcome<Option<(Goal, Prepared)>> {
+    let (mut packages, request) = change::open_for(session, words, PackageScope::Binary)?;
+    let goal = change::goal_of(session, &mut packages, Verb::Install, &request)?;
+    let prepared = prepare(session, packages, &goal, &request)?;
+    Ok(prepared.map(|prepared| (goal, prepared)))
+}
+
+/// The settings of the run on the root of the image: repositories, keys and cache are those of the system.
+fn settings(outer: &Session<'_>, wanted: &Wanted, arch: &str, place: &Workplace) -> Settings {
+    let mut settings = outer.settings.clone();
+    settings.root = place.root();
+    settings.persist_dir = place.state();
+    settings.arch = arch.to_owned();
+    settings.record_owners = wanted.recorded;
+    settings.releasever = outer.releasever();
+    // Signatures are judged today, whatever is written into the image.
+    settings.environment.now = settings.environment.clock;
+    // They have been said.
+    settings.warnings.clear();
+    settings.main.unreadable_values.clear();
+    if wanted.recorded && !is_writable(&settings.cache_dir) {
+        let own = settings.environment.user_cache.as_ref();
+        let own = own
+            .map(|dir| dir.join("tdnf"))
+            .filter(|dir| is_writable(dir));
+        settings.cache_dir = own.unwrap_or_else(|| place.state().join("cache"));
+    }
+    settings
+}
+
+/// What the image will show of the root.
+fn read(session: &Session<'_>, wanted: &Wanted, epoch: u64) -> Outcome<Tree> {
+    let settings = &session.settings;
+    let location = session.db_location()?;
+    let db = session
+        .db()?
+        .ok_or_else(|| Failure::because(Code::BASE, "image: no rpm database was made"))?;
+    let database = location
+        .dir
+        .strip_prefix(&settings.root)
+        .unwrap_or(&location.dir);
+    let rules = Rules {
+        epoch,
+        begun: settings.environment.clock,
+        recorded: wanted.recorded,
+        caps: !settings.tsflags.no_caps,
+        database: database.to_owned(),
+    };
+    let tree = Tree::read(&settings.root, &db, rules)?;
+    drop(db);
+    // Whoever reads leaves traces in the file that readers share.
+    rpm_db::make_reproducible(&location)?;
+    Ok(tree)
+}
+
+/// Writes the image to its target.
+fn write(
+    session: &Session<'_>,
+    wanted: &Wanted,
+    built: &[Filled],
+    place: &Workplace,
+) -> Outcome<BuiltImage> {
+    let config = wanted.file.config()?;
+    let annotations = &wanted.file.annotations;
+    let mut each = |entry: Option<&Entry<'_>>| match entry {
+        None => session.go_on(),
+        Some(socket) => {
+            let path = String::from_utf8_lossy(socket.path);
+            session.warn_once(&format!(
+                "warning: /{path}: a socket has no place in an image, and is left out"
+            ));
+            Ok(())
+        }
+    };
+    let spreads = built
+        .iter()
+        .map(|one| spread(one.tree.packages(), wanted.layers));
+    let spreads: Vec<(Vec<usize>, usize)> = spreads.collect();
+    let parts = built
+        .iter()
+        .zip(&spreads)
+        .map(|(one, (layers, count))| Parts {
+            config: &config,
+            annotations,
+            arch: &one.arch,
+            epoch: one.epoch,
+            compression: wanted.compression(),
+            layers,
+            count: *count,
+        });
+    let parts: Vec<Parts<'_>> = parts.collect();
+    let epoch = built.iter().map(|one| one.epoch).max().unwrap_or(0);
+    let trees = built.iter().map(|one| &one.tree).zip(&parts);
+    let (top, layers) = match &wanted.target {
+        Target::Tar(path) => {
+            let mut tar = None;
+            for (tree, parts) in trees {
+                tar = Some(write_tar(path, tree, parts, &mut each)?);
+            }
+            (tar.unwrap_or_default(), Vec::new())
+        }
+        Target::Dir(path) => {
+            let mut dir = None;
+            for (tree, parts) in trees {
+                dir = Some(write_dir(path, tree, parts, &mut each)?);
+            }
+            (dir.unwrap_or_default(), Vec::new())
+        }
+        target => {
+            let pieces = match target {
+                Target::Oci(path, _) => Pieces::new(path, true)?,
+                _ => Pieces::new(&place.layout(), false)?,
+            };
+            let images = trees.map(|(tree, parts)| pieces.image(tree, parts, &mut each));
+            let images = images.collect::<Outcome<Vec<Image>>>()?;
+            let top = pieces.index(&images, annotations)?;
+            match target {
+                Target::Oci(_, tag) => pieces.tag(&images, &top, tag)?,
+                Target::OciArchive(path, tag) => {
+                    pieces.tag(&images, &top, tag)?;
+                    pieces.archive(path, &images, &top, epoch)?;
+                }
+                Target::DockerArchive(path, name) => {
+                    for image in &images {
+                        pieces.docker_archive(path, image, name.as_deref(), epoch)?;
+                    }
+                }
+                Target::Tar(_) | Target::Dir(_) => {}
+            }
+            let layers = images.into_iter().flat_map(|image| image.layers).collect();
+            (top, layers)
+        }
+    };
+    let packages = built.iter().flat_map(|one| one.tree.packages());
+    let packages: BTreeSet<String> = packages.map(PackageRow::nevra).collect();
+    Ok(BuiltImage {
+        target: wanted.output.clone(),
+        blob: top,
+        layers,
+        packages: packages.into_iter().collect(),
+    })
+}
+
+/// The layer of each package, and how many there are. Those of one source go together; where a source goes is decided
+/// by its name, and by sizes as powers of two: another version, or another package more, leaves most layers as they are.
+/// The last of several is that of the rpm database, which is never the same.
+fn spread(packages: &[PackageRow], count: usize) -> (Vec<usize>, usize) {
+    let keys: Vec<(String, &str)> = packages
+        .iter()
+        .map(|row| {
+            let name = row.source_name();
+            (
+                Hasher::digest(DigestAlgo::Sha256, name.as_bytes()).hex(),
+                name,
+            )
+        })
+        .collect();
+    let mut sources: BTreeMap<&(String, &str), u64> = BTreeMap::new();
+    for (row, key) in packages.iter().zip(&keys) {
+        let size = sources.entry(key).or_default();
+        *size = size.saturating_add(row.size);
+    }
+    let weight = |size: u64| u128::from(size.clamp(1, 1 << 60).next_power_of_two());
+    let all: u128 = sources.values().map(|size| weight(*size)).sum();
+    let shares = count.saturating_sub(1).max(1) as u128;
+    let mut before = 0;
+    let mut layers: BTreeMap<&(String, &str), usize> = BTreeMap::new();
+    let mut last = None;
+    for (key, size) in sources {
+        let share = before * shares / all.max(1);
+        before += weight(size);
+        // One share that takes several leaves none empty.
+        let layer = match last {
+            Some((known, layer)) if known == share => layer,
+            Some((_, layer)) => layer + 1,
+            None => 0,
+        };
+        last = Some((share, layer));
+        layers.insert(key, layer);
+    }
+    let used = last.map_or(0, |(_, layer)| layer + 1);
+    let layer = |key: &(String, &str)| layers.get(key).copied().unwrap_or(0);
+    let own = usize::from(count > 1 || used == 0);
+    (keys.iter().map(layer).collect(), used + own)
+}

@@ -1,0 +1,21 @@
+//! Images of containers: a root that was filled in a private folder becomes layers.
+//!
+//! [`Workplace`] is that folder and what keeps it apart from the machine; [`Tree`] is the root as the image shows it,
+//! a step between what lies on the disk and what the packages say; [`layer`] writes it as tar, [`oci`] puts the layers
+//! and their description together, [`Target`] is where the image goes. Nothing here depends on the machine, the user,
+//! the time or the order of directories: equal packages give equal bytes.
+
+mod config;
+mod layer;
+pub mod namespace;
+mod oci;
+mod target;
+mod tree;
+mod workplace;
+
+pub use config::{ImageConfig, ImageFile};
+pub use layer::Compression;
+pub use oci::{Built, Image, Parts, Pieces, write_dir, write_tar};
+pub use target::Target;
+pub use tree::{Entry, PackageRow, Rules, Tree};
+pub use workplace::Workplace;

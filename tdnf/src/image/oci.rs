@@ -1,0 +1,561 @@
+//! Image layouts and archives of them: blobs by their digests, and the documents that name them (OCI image
+//! specification 1.1, and the `manifest.json` that `docker load` reads).
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
+use rpm_pkg::files::FileType;
+use rpm_repo::compress::Written;
+use rustix::fs::{FlockOperation, OFlags, flock};
+use serde::Serialize;
+use serde_json::{Value, json};
+use tar::{Builder, EntryType, Header};
+use whole_file::{Access, Durability, WholeFile, open_plain, read_up_to};
+
+use super::config::ImageConfig;
+use super::layer::{Compression, LayerWriter};
+use super::tree::{Attributes, Entry, Tree};
+use crate::error::{At, Code, Failure, Outcome};
+
+const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
+const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+/// The annotation that holds a tag.
+const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// Largest `index.json` that is added to.
+const MAX_INDEX: u64 = 16 << 20;
+/// The document that says that a folder is a layout.
+const OCI_LAYOUT: &str = "oci-layout";
+const INDEX_FILE: &str = "index.json";
+const BLOBS: &str = "blobs/sha256";
+
+/// A blob.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Built {
+    /// What it is.
+    pub media_type: String,
+    /// `sha256:HEX`.
+    pub digest: String,
+    /// Bytes.
+    pub size: u64,
+}
+
+/// An image of one architecture.
+#[derive(Debug)]
+pub struct Image {
+    /// Its manifest.
+    pub manifest: Built,
+    /// The digest of its configuration.
+    config: Built,
+    /// Its layers, the lowest first.
+    pub layers: Vec<Built>,
+    /// By the names of Go: `amd64`.
+    architecture: &'static str,
+    variant: Option<&'static str>,
+}
+
+/// A layer, and the digest of what is packed in it.
+#[derive(Debug)]
+struct Layer {
+    blob: Built,
+    open: String,
+}
+
+/// Where blobs and documents of an image are put together.
+pub struct Pieces {
+    dir: PathBuf,
+    durability: Durability,
+}
+
+/// What an image is made of, beside its tree.
+pub struct Parts<'a> {
+    /// How it is started.
+    pub config: &'a ImageConfig,
+    /// About it.
+    pub annotations: &'a BTreeMap<String, String>,
+    /// As rpm names it.
+    pub arch: &'a str,
+    /// Seconds since 1970.
+    pub epoch: u64,
+    /// How layers are packed.
+    pub compression: Compression,
+    /// The layer of each package, by its position; what no package brought is in the last one.
+    pub layers: &'a [usize],
+    /// How many layers there are.
+    pub count: usize,
+}
+
+impl Pieces {
+    /// A layout in `dir`, which is made or added to. `kept`: it outlasts the run.
+    ///
+    /// # Errors
+    /// The folder holds something else, or cannot be written.
+    pub fn new(dir: &Path, kept: bool) -> Outcome<Self> {
+        let marker = dir.join(OCI_LAYOUT);
+        if !marker.exists()
+            && dir
+                .read_dir()
+                .is_ok_and(|mut entries| entries.next().is_some())
+        {
+            let line = format!("{}: neither empty nor an OCI image layout", dir.display());
+            return Err(Failure::because(Code::FILESYS_IO, line));
+        }
+        let blobs = dir.join(BLOBS);
+        fs::create_dir_all(&blobs).at(&blobs)?;
+        let durability = if kept {
+            Durability::Synced
+        } else {
+            Durability::Cache
+        };
+        let dir = dir.to_owned();
+        let pieces = Self { dir, durability };
+        if !marker.exists() {
+            pieces.document(OCI_LAYOUT, br#"{"imageLayoutVersion":"1.0.0"}"#)?;
+        }
+        Ok(pieces)
+    }
+
+    fn document(&self, name: &str, data: &[u8]) -> Outcome<()> {
+        let path = self.dir.join(name);
+        whole_file::replace(&path, data, Access::Umask, self.durability).at(&path)
+    }
+
+    fn blob_path(&self, digest: &str) -> PathBuf {
+        let hex = digest.strip_prefix("sha256:").unwrap_or(digest);
+        self.dir.join(BLOBS).join(hex)
+    }
+
+    /// Stores a document under its digest.
+    fn blob(&self, media_type: &str, value: &impl Serialize) -> Outcome<Built> {
+        let unwritable = |error: serde_json::Error| Failure::because(Code::BASE, error.to_string());
+        let data = serde_json::to_vec(value).map_err(unwritable)?;
+        let digest = named(&Hasher::digest(DigestAlgo::Sha256, &data));
+        let path = self.blob_path(&digest);
+        whole_file::replace(&path, &data, Access::Umask, self.durability).at(&path)?;
+        Ok(Built {
+            media_type: media_type.to_owned(),
+            digest,
+            size: data.len() as u64,
+        })
+    }
+
+    /// Packs a tree, and says of what an image of it is made. `each` is asked before every entry; it hears of what
+    /// has no place in a layer.
+    ///
+    /// # Errors
+    /// The tree cannot be read, the layout cannot be written; what `each` says.
+    pub fn image(
+        &self,
+        tree: &Tree,
+        parts: &Parts<'_>,
+        each: &mut dyn FnMut(Option<&Entry<'_>>) -> Outcome<()>,
+    ) -> Outcome<Image> {
+        let layers = (0..parts.count).map(|number| self.layer(tree, parts, number, each));
+        let layers = layers.collect::<Outcome<Vec<Layer>>>()?;
+        let (architecture, variant) = platform(parts.arch);
+        let created = time(parts.epoch);
+        let document = Document {
+            created: &created,
+            architecture,
+            os: "linux",
+            variant,
+            config: parts.config,
+            rootfs: RootFs {
+                kind: "layers",
+                diff_ids: layers.iter().map(|layer| layer.open.as_str()).collect(),
+            },
+            history: layers
+                .iter()
+                .map(|_| json!({"created": created, "created_by": "tdnf image"}))
+                .collect(),
+        };
+        let config = self.blob(CONFIG, &document)?;
+        let layers: Vec<Built> = layers.into_iter().map(|layer| layer.blob).collect();
+        let manifest = Manifest {
+            schema_version: 2,
+            media_type: MANIFEST,
+            config: Descriptor::of(&config),
+            layers: layers.iter().map(Descriptor::of).collect(),
+            annotations: parts.annotations,
+        };
+        Ok(Image {
+            manifest: self.blob(MANIFEST, &manifest)?,
+            config,
+            layers,
+            architecture,
+            variant,
+        })
+    }
+
+    fn layer(
+        &self,
+        tree: &Tree,
+        parts: &Parts<'_>,
+        number: usize,
+        each: &mut dyn FnMut(Option<&Entry<'_>>) -> Outcome<()>,
+    ) -> Outcome<Layer> {
+        let temporary = self.dir.join(BLOBS).join("layer");
+        let file = WholeFile::new(&temporary, Access::Umask).at(&temporary)?;
+        let out = BufWriter::with_capacity(256 << 10, file);
+        let mut layer = LayerWriter::new(out, parts.compression).at(&temporary)?;
+        write_layer(&mut layer, tree, parts, number, each)?;
+        let (out, written) = layer.finish().at(&temporary)?;
+        let file = out.into_inner().map_err(io::IntoInnerError::into_error);
+        let waiting = file
+            .and_then(|file| file.wait(self.durability))
+            .at(&temporary)?;
+        let layer = Layer::of(&written, parts.compression);
+        let path = self.blob_path(&layer.blob.digest);
+        waiting.place_as(&path).at(&path)?;
+        Ok(layer)
+    }
+
+    /// One name for images of several architectures.
+    ///
+    /// # Errors
+    /// The layout cannot be written.
+    pub fn index(
+        &self,
+        images: &[Image],
+        annotations: &BTreeMap<String, String>,
+    ) -> Outcome<Built> {
+        match images {
+            [image] => Ok(image.manifest.clone()),
+            images => {
+                let manifests = images.iter().map(Image::descriptor);
+                let manifests: Vec<Value> = manifests.collect();
+                let mut index =
+                    json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": manifests});
+                if let (Some(map), false) = (index.as_object_mut(), annotations.is_empty()) {
+                    map.insert("annotations".to_owned(), json!(annotations));
+                }
+                self.blob(INDEX, &index)
+            }
+        }
+    }
+
+    /// Gives an image its tag in `index.json`, which is replaced as one: from then on the layout has the new image.
+    ///
+    /// # Errors
+    /// The file cannot be read or written, or is none.
+    pub fn tag(&self, images: &[Image], top: &Built, tag: &str) -> Outcome<()> {
+        // Others who give tags in this folder wait.
+        let lock = File::open(&self.dir).at(&self.dir)?;
+        flock(&lock, FlockOperation::LockExclusive).at(&self.dir)?;
+        let path = self.dir.join(INDEX_FILE);
+        let mut index = match open_plain(&path, OFlags::RDONLY) {
+            Ok(file) => {
+                let data = read_up_to(file, MAX_INDEX).at(&path)?;
+                let wrong = |why: String| {
+                    Failure::because(Code::FILESYS_IO, format!("{}: {why}", path.display()))
+                };
+                let index: Value =
+                    serde_json::from_slice(&data).map_err(|e| wrong(e.to_string()))?;
+                if !index["manifests"].is_array() {
+                    return Err(wrong("not the index of an image layout".to_owned()));
+                }
+                index
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                json!({"schemaVersion": 2, "mediaType": INDEX, "manifests": []})
+            }
+            Err(error) => return Err(Failure::io(&path, &error)),
+        };
+        let mut new = match images {
+            [image] => image.descriptor(),
+            _ => json!(Descriptor::of(top)),
+        };
+        new["annotations"] = json!({REF_NAME: tag});
+        if let Some(manifests) = index["manifests"].as_array_mut() {
+            manifests.retain(|known| known["annotations"][REF_NAME] != tag);
+            manifests.push(new);
+        }
+        self.document(INDEX_FILE, index.to_string().as_bytes())
+    }
+
+    /// Writes the layout as one tar file.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn archive(&self, target: &Path, images: &[Image], top: &Built, epoch: u64) -> Outcome<()> {
+        let blobs = images.iter().flat_map(|image| {
+            let own = [&image.manifest, &image.config].into_iter();
+            own.chain(&image.layers)
+        });
+        let mut names: Vec<String> = blobs
+            .chain([top])
+            .filter_map(|blob| blob.digest.strip_prefix("sha256:"))
+            .map(|hex| format!("{BLOBS}/{hex}"))
+            .collect();
+        names.extend([INDEX_FILE.to_owned(), OCI_LAYOUT.to_owned()]);
+        let folders = ["blobs/".to_owned(), format!("{BLOBS}/")];
+        write_archive(target, epoch, &folders, &names, |name| {
+            Ok((self.dir.join(name), name.to_owned()))
+        })
+    }
+
+    /// Writes what `docker load` reads; the layers are not packed.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn docker_archive(
+        &self,
+        target: &Path,
+        image: &Image,
+        name: Option<&str>,
+        epoch: u64,
+    ) -> Outcome<()> {
+        let hex = |blob: &Built| blob.digest.trim_start_matches("sha256:").to_owned();
+        let config = format!("{}.json", hex(&image.config));
+        let layers: Vec<String> = image
+            .layers
+            .iter()
+            .map(|layer| format!("{}.tar", hex(layer)))
+            .collect();
+        let tags: Vec<&str> = name.into_iter().collect();
+        let manifest = json!([{"Config": config, "RepoTags": tags, "Layers": layers}]);
+        self.document("manifest.json", manifest.to_string().as_bytes())?;
+        let mut names = layers;
+        names.push(config);
+        names.push("manifest.json".to_owned());
+        write_archive(target, epoch, &[], &names, |name| {
+            let own = name.split_once('.').map_or(name, |(hex, _)| hex);
+            let blob = self.dir.join(BLOBS).join(own);
+            Ok(match name {
+                "manifest.json" => (self.dir.join(name), name.to_owned()),
+                _ => (blob, name.to_owned()),
+            })
+        })
+    }
+}
+
+/// Writes a tree as one tar file, in place of what has its name.
+///
+/// # Errors
+/// The tree cannot be read, the file cannot be written; what `each` says.
+pub fn write_tar(
+    target: &Path,
+    tree: &Tree,
+    parts: &Parts<'_>,
+    each: &mut dyn FnMut(Option<&Entry<'_>>) -> Outcome<()>,
+) -> Outcome<Built> {
+    let file = WholeFile::new(target, Access::Umask).at(target)?;
+    let out = BufWriter::with_capacity(256 << 10, file);
+    let mut layer = LayerWriter::new(out, parts.compression).at(target)?;
+    write_layer(&mut layer, tree, parts, 0, each)?;
+    let (out, written) = layer.finish().at(target)?;
+    let file = out.into_inner().map_err(io::IntoInnerError::into_error);
+    file.and_then(|file| file.place(Durability::Synced))
+        .at(target)?;
+    Ok(Layer::of(&written, parts.compression).blob)
+}
+
+/// Makes a tree a folder of this name; the digest is that of its tar file.
+///
+/// # Errors
+/// As [`Tree::become_dir`]; what `each` says.
+pub fn write_dir(
+    target: &Path,
+    tree: &Tree,
+    parts: &Parts<'_>,
+    each: &mut dyn FnMut(Option<&Entry<'_>>) -> Outcome<()>,
+) -> Outcome<Built> {
+    let mut layer = LayerWriter::new(io::sink(), parts.compression).at(target)?;
+    write_layer(&mut layer, tree, parts, 0, each)?;
+    let (_, written) = layer.finish().at(target)?;
+    tree.become_dir(target)?;
+    Ok(Layer::of(&written, parts.compression).blob)
+}
+
+fn write_layer<W: Write>(
+    layer: &mut LayerWriter<W>,
+    tree: &Tree,
+    parts: &Parts<'_>,
+    number: usize,
+    each: &mut dyn FnMut(Option<&Entry<'_>>) -> Outcome<()>,
+) -> Outcome<()> {
+    // The folders above that the layer does not have yet: it gets them with the first thing in them.
+    let mut above: Vec<(Vec<u8>, Attributes)> = Vec::new();
+    tree.walk(&mut |entry| {
+        each(None)?;
+        above.retain(|(folder, _)| {
+            let rest = entry.path.strip_prefix(folder.as_slice());
+            rest.is_some_and(|rest| rest.first() == Some(&b'/'))
+        });
+        let package = entry.package.and_then(|package| parts.layers.get(package));
+        let own = package.copied().unwrap_or(parts.count.saturating_sub(1));
+        if own != number {
+            if entry.kind == FileType::Directory {
+                above.push((entry.path.to_vec(), entry.attributes));
+            }
+            return Ok(());
+        }
+        for (folder, attributes) in above.drain(..) {
+            let path = Path::new("/").join(OsStr::from_bytes(&folder));
+            layer.add_folder(&folder, &attributes).at(&path)?;
+        }
+        match layer.add(entry)? {
+            true => Ok(()),
+            false => each(Some(entry)),
+        }
+    })
+}
+
+/// Writes files of `source` as one tar file.
+fn write_archive(
+    target: &Path,
+    epoch: u64,
+    folders: &[String],
+    names: &[String],
+    source: impl Fn(&str) -> Outcome<(PathBuf, String)>,
+) -> Outcome<()> {
+    let file = WholeFile::new(target, Access::Umask).at(target)?;
+    let mut tar = Builder::new(BufWriter::with_capacity(256 << 10, file));
+    let header = |kind, mode, size| {
+        let mut header = Header::new_ustar();
+        header.set_entry_type(kind);
+        header.set_mode(mode);
+        header.set_mtime(epoch);
+        header.set_uid(0);
+        header.set_gid(0);
+        header.set_size(size);
+        header
+    };
+    for folder in folders {
+        let mut header = header(EntryType::Directory, 0o755, 0);
+        tar.append_data(&mut header, folder, io::empty())
+            .at(target)?;
+    }
+    let mut names = names.to_vec();
+    names.sort();
+    names.dedup();
+    for name in names {
+        let (path, name) = source(&name)?;
+        let file = File::open(&path).at(&path)?;
+        let size = file.metadata().at(&path)?.len();
+        let mut header = header(EntryType::Regular, 0o644, size);
+        tar.append_data(&mut header, name, file).at(target)?;
+    }
+    let out = tar.into_inner().at(target)?;
+    let file = out.into_inner().map_err(io::IntoInnerError::into_error);
+    file.and_then(|file| file.place(Durability::Synced))
+        .at(target)
+}
+
+impl Layer {
+    fn of(written: &Written, compression: Compression) -> Self {
+        let suffix = match compression {
+            Compression::Gzip => "+gzip",
+            Compression::Zstd => "+zstd",
+            Compression::None => "",
+        };
+        Self {
+            blob: Built {
+                media_type: format!("{LAYER}{suffix}"),
+                digest: named(&written.checksum),
+                size: written.size,
+            },
+            open: named(&written.open_checksum),
+        }
+    }
+}
+
+impl Image {
+    fn descriptor(&self) -> Value {
+        let mut platform = json!({"architecture": self.architecture, "os": "linux"});
+        if let Some(variant) = self.variant {
+            platform["variant"] = json!(variant);
+        }
+        let mut descriptor = json!(Descriptor::of(&self.manifest));
+        descriptor["platform"] = platform;
+        descriptor
+    }
+}
+
+fn named(digest: &Digest) -> String {
+    format!("sha256:{}", digest.hex())
+}
+
+/// A time as images have it.
+fn time(epoch: u64) -> String {
+    let time = i64::try_from(epoch).ok();
+    let time = time.and_then(|seconds| chrono::DateTime::from_timestamp(seconds, 0));
+    time.unwrap_or_default()
+        .format("%Y-%m-%dT%H:%M:%SZ")
+        .to_string()
+}
+
+/// An architecture of rpm by the names of Go, and its variant.
+fn platform(arch: &str) -> (&'static str, Option<&'static str>) {
+    match arch {
+        "x86_64" | "amd64" => ("amd64", None),
+        "x86_64_v2" => ("amd64", Some("v2")),
+        "x86_64_v3" => ("amd64", Some("v3")),
+        "x86_64_v4" => ("amd64", Some("v4")),
+        "aarch64" => ("arm64", Some("v8")),
+        "i386" | "i486" | "i586" | "i686" => ("386", None),
+        "armv7hl" | "armv7l" | "armv7hnl" => ("arm", Some("v7")),
+        "armv6hl" | "armv6l" => ("arm", Some("v6")),
+        "ppc64le" => ("ppc64le", None),
+        "ppc64" => ("ppc64", None),
+        "s390x" => ("s390x", None),
+        "riscv64" => ("riscv64", None),
+        "loongarch64" => ("loong64", None),
+        _ => ("unknown", None),
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Descriptor<'a> {
+    media_type: &'a str,
+    digest: &'a str,
+    size: u64,
+}
+
+impl<'a> Descriptor<'a> {
+    fn of(blob: &'a Built) -> Self {
+        Self {
+            media_type: &blob.media_type,
+            digest: &blob.digest,
+            size: blob.size,
+        }
+    }
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Manifest<'a> {
+    schema_version: u32,
+    media_type: &'a str,
+    config: Descriptor<'a>,
+    layers: Vec<Descriptor<'a>>,
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    annotations: &'a BTreeMap<String, String>,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    created: &'a str,
+    architecture: &'a str,
+    os: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variant: Option<&'a str>,
+    config: &'a ImageConfig,
+    rootfs: RootFs<'a>,
+    history: Vec<Value>,
+}
+
+#[derive(Serialize)]
+struct RootFs<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    diff_ids: Vec<&'a str>,
+}

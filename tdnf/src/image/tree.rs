@@ -1,0 +1,556 @@
+//! The root as the image shows it: what lies on the disk, and of the files of packages what their headers say.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::{CStr, CString};
+use std::ops::ControlFlow;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+use rpm_db::Db;
+use rpm_pkg::files::{FileEntry, FileList, FileType};
+use rpm_pkg::header::{Header, tag};
+use rpm_transaction::{CAPABILITY_XATTR, Owners, RootDir, encode_capabilities};
+use rustix::fs::{self, AtFlags, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use crate::error::{Code, Failure, Outcome};
+
+/// How deep folders may be nested below the root.
+const MAX_DEPTH: usize = 256;
+/// Longest capabilities: version 3 of the kernel's form.
+const MAX_CAPABILITIES: usize = 24;
+/// The bits of a mode that an unknown owner loses.
+const SET_ID: [u32; 2] = [0o4000, 0o2000];
+
+/// Folders of which only what packages brought goes into an image: caches, logs, what is made anew whenever a system
+/// starts, and what the run itself left.
+const TRANSIENT: [&str; 9] = [
+    "dev",
+    "proc",
+    "run",
+    "sys",
+    "tmp",
+    "var/cache",
+    "var/lib/tdnf",
+    "var/log",
+    "var/tmp",
+];
+/// Given anew to each machine: an image has an empty one, as its documents ask for.
+const MACHINE_ID: &[u8] = b"etc/machine-id";
+/// What rpm locks.
+const DATABASE_LOCK: &[u8] = b".rpm.lock";
+
+/// A row of the rpm database, as far as images tell of it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct PackageRow {
+    /// Name.
+    pub name: String,
+    /// Epoch, if there is one.
+    pub epoch: Option<u32>,
+    /// Version.
+    pub version: String,
+    /// Release.
+    pub release: String,
+    /// Architecture; none for keys.
+    pub arch: String,
+    /// File name of the source package.
+    pub source: String,
+    /// Bytes of all its files.
+    pub size: u64,
+    /// Seconds since 1970 when it was installed, and built.
+    pub times: [u32; 2],
+    /// Vendor.
+    pub vendor: String,
+    /// Licence.
+    pub license: String,
+}
+
+impl PackageRow {
+    /// `name-[epoch:]version-release.arch`; a key has no architecture.
+    pub fn nevra(&self) -> String {
+        let Self {
+            name,
+            version,
+            release,
+            arch,
+            ..
+        } = self;
+        let epoch = self
+            .epoch
+            .map_or_else(String::new, |epoch| format!("{epoch}:"));
+        let dot = if arch.is_empty() { "" } else { "." };
+        format!("{name}-{epoch}{version}-{release}{dot}{arch}")
+    }
+
+    /// The name of the source package, else its own.
+    pub fn source_name(&self) -> &str {
+        let mut parts = self.source.rsplitn(3, '-');
+        parts.nth(2).unwrap_or(&self.name)
+    }
+
+    fn of(header: &Header) -> Self {
+        let text =
+            |tag| String::from_utf8_lossy(header.string(tag).unwrap_or_default()).into_owned();
+        let number = |tag| header.u32(tag).unwrap_or(0);
+        Self {
+            name: text(tag::NAME),
+            epoch: header.u32(tag::EPOCH),
+            version: text(tag::VERSION),
+            release: text(tag::RELEASE),
+            arch: text(tag::ARCH),
+            source: text(tag::SOURCERPM),
+            size: header
+                .u64(tag::LONGSIZE)
+                .unwrap_or_else(|| u64::from(number(tag::SIZE))),
+            times: [tag::INSTALLTIME, tag::BUILDTIME].map(number),
+            vendor: text(tag::VENDOR),
+            license: text(tag::LICENSE),
+        }
+    }
+}
+
+/// What decides how entries are shown.
+#[derive(Debug, Clone)]
+pub struct Rules {
+    /// No time is later than this, seconds since 1970.
+    pub epoch: u64,
+    /// What is as young as this, seconds since 1970, was made on the way.
+    pub begun: u64,
+    /// Owners, capabilities and devices are those of the rpm database.
+    pub recorded: bool,
+    /// File capabilities count.
+    pub caps: bool,
+    /// Where the rpm database is, below the root.
+    pub database: PathBuf,
+}
+
+/// What a header says of a file.
+#[derive(Debug, Clone, Copy)]
+struct Facts {
+    kind: FileType,
+    mode: u32,
+    uid: u32,
+    gid: u32,
+    mtime: u32,
+    /// Major and minor number.
+    device: (u32, u32),
+    capabilities: Option<[u8; 20]>,
+    /// Position in the list of packages.
+    package: usize,
+}
+
+/// A root that is to be shown.
+pub struct Tree {
+    root: RootDir,
+    rules: Rules,
+    /// By name, the rpm database's own order left out.
+    packages: Vec<PackageRow>,
+    facts: HashMap<Vec<u8>, Facts>,
+    /// Folders above files of packages.
+    folders: HashSet<Vec<u8>>,
+}
+
+/// What is said of an entry.
+#[derive(Debug, Clone, Copy)]
+pub struct Attributes {
+    /// Permissions.
+    pub mode: u32,
+    /// Owner.
+    pub uid: u32,
+    /// Group.
+    pub gid: u32,
+    /// Seconds since 1970.
+    pub mtime: u64,
+    /// Numbers of a device, else 0.
+    pub device: (u32, u32),
+}
+
+/// An entry as the image shows it.
+pub struct Entry<'a> {
+    dir: BorrowedFd<'a>,
+    name: &'a CStr,
+    /// Below the root, without a slash in front.
+    pub path: &'a [u8],
+    /// Its type.
+    pub kind: FileType,
+    /// Permissions, owner, time, numbers of a device.
+    pub attributes: Attributes,
+    /// Bytes of a regular file, else 0.
+    pub size: u64,
+    /// Device and inode of a file that has several names.
+    pub inode: Option<(u64, u64)>,
+    /// The package that brought it, as a position in the list of packages.
+    pub package: Option<usize>,
+    /// What its package says of its capabilities; none: the disk does.
+    recorded: Option<Option<[u8; 20]>>,
+    caps: bool,
+}
+
+impl Entry<'_> {
+    /// Opens a regular file for reading.
+    ///
+    /// # Errors
+    /// It cannot be opened, or is none any more.
+    pub fn open(&self) -> Result<std::fs::File, Errno> {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = fs::openat(self.dir, self.name, flags, Mode::empty())?;
+        Ok(file.into())
+    }
+
+    /// The target of a symbolic link.
+    ///
+    /// # Errors
+    /// It cannot be read.
+    pub fn link(&self) -> Result<Vec<u8>, Errno> {
+        Ok(fs::readlinkat(self.dir, self.name, Vec::new())?.into_bytes())
+    }
+
+    /// The capabilities of an open regular file, in the kernel's form.
+    ///
+    /// # Errors
+    /// They cannot be read.
+    pub fn capabilities(&self, file: &std::fs::File) -> Result<Option<Vec<u8>>, Errno> {
+        if !self.caps {
+            return Ok(None);
+        }
+        if let Some(recorded) = self.recorded {
+            return Ok(recorded.map(|bytes| bytes.to_vec()));
+        }
+        let mut bytes = [0; MAX_CAPABILITIES];
+        match fs::fgetxattr(file, CAPABILITY_XATTR, &mut bytes) {
+            Ok(length) => Ok(bytes.get(..length).map(<[u8]>::to_vec)),
+            Err(Errno::NODATA | Errno::OPNOTSUPP) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+}
+
+impl Tree {
+    /// Reads what the packages of a database say of the files below `root`.
+    ///
+    /// # Errors
+    /// The root or the database cannot be read.
+    pub fn read(root: &Path, db: &Db, rules: Rules) -> Outcome<Self> {
+        let root = RootDir::open(root)?;
+        let failed = |error: std::io::Error| Failure::io(&root.path().join("etc/passwd"), &error);
+        let owners = Owners::read(&root).map_err(failed)?;
+        let mut numbered = Vec::new();
+        db.for_each(&mut |hnum, header| {
+            numbered.push((PackageRow::of(&header), hnum));
+            ControlFlow::Continue(())
+        })?;
+        numbered.sort();
+        let mut tree = Self {
+            packages: numbered.iter().map(|(row, _)| row.clone()).collect(),
+            root,
+            rules,
+            facts: HashMap::new(),
+            folders: HashSet::new(),
+        };
+        let mut places = HashMap::new();
+        for (package, (row, hnum)) in numbered.iter().enumerate() {
+            let Some(header) = db.get(*hnum)? else {
+                continue;
+            };
+            let files = FileList::from_header(&header).map_err(|error| {
+                Failure::because(Code::BASE, format!("package {}: {error}", row.name))
+            })?;
+            let files = (0..files.len()).filter_map(|index| files.get(index));
+            for file in files {
+                tree.add(&file, package, &owners, &mut places)?;
+            }
+        }
+        Ok(tree)
+    }
+
+    /// The packages, by name.
+    pub fn packages(&self) -> &[PackageRow] {
+        &self.packages
+    }
+
+    fn add(
+        &mut self,
+        file: &FileEntry<'_>,
+        package: usize,
+        owners: &Owners,
+        places: &mut HashMap<Vec<u8>, Vec<u8>>,
+    ) -> Outcome<()> {
+        let dir = match places.get(file.dir) {
+            Some(dir) => dir.clone(),
+            None => {
+                let dir = self.place(file.dir)?;
+                places.insert(file.dir.to_vec(), dir.clone());
+                dir
+            }
+        };
+        let path = joined(&dir, file.base);
+        let mut above = dir.as_slice();
+        while !above.is_empty() && self.folders.insert(above.to_vec()) {
+            above = above
+                .iter()
+                .rposition(|byte| *byte == b'/')
+                .and_then(|slash| above.get(..slash))
+                .unwrap_or_default();
+        }
+        let (uid, gid) = (
+            owners.uid(file.user.as_bytes()),
+            owners.gid(file.group.as_bytes()),
+        );
+        let lost = [uid, gid].into_iter().zip(SET_ID);
+        let lost = lost.filter_map(|(number, bit)| number.is_none().then_some(bit));
+        let text = std::str::from_utf8(file.caps).unwrap_or_default();
+        let facts = Facts {
+            kind: file.kind,
+            mode: u32::from(file.mode) & 0o7777 & !lost.sum::<u32>(),
+            uid: uid.unwrap_or(0),
+            gid: gid.unwrap_or(0),
+            mtime: file.mtime,
+            device: (u32::from(file.rdev >> 8), u32::from(file.rdev & 0xff)),
+            capabilities: (!text.is_empty())
+                .then(|| encode_capabilities(text))
+                .flatten(),
+            package,
+        };
+        // Of what several packages have the same files count; a folder has the latest time of all.
+        let kept = self.facts.entry(path).or_insert(facts);
+        kept.mtime = kept.mtime.max(facts.mtime);
+        Ok(())
+    }
+
+    /// Where a folder of a header is below the root: links above may lead elsewhere.
+    fn place(&self, dir: &[u8]) -> Outcome<Vec<u8>> {
+        let root = self.root.path();
+        let path = Path::new(std::ffi::OsStr::from_bytes(dir));
+        let found = whole_file::inside(root, path).map_err(|error| Failure::io(path, &error))?;
+        let below = found.strip_prefix(root).unwrap_or(&found);
+        Ok(below.as_os_str().as_bytes().to_vec())
+    }
+
+    /// Shows every entry, folders before what is in them, names in the order of their bytes.
+    ///
+    /// # Errors
+    /// Something cannot be read; what `visit` says.
+    pub fn walk(&self, visit: &mut dyn FnMut(&Entry<'_>) -> Outcome<()>) -> Outcome<()> {
+        let root = self.root.fd().try_clone_to_owned();
+        let root = root.map_err(|error| Failure::io(self.root.path(), &error))?;
+        let device = fs::fstat(&root).map_err(|error| self.failed(b"", error))?;
+        self.walk_folder(root, &mut Vec::new(), device.st_dev, 0, visit)
+    }
+
+    fn walk_folder(
+        &self,
+        dir: OwnedFd,
+        path: &mut Vec<u8>,
+        device: u64,
+        depth: usize,
+        visit: &mut dyn FnMut(&Entry<'_>) -> Outcome<()>,
+    ) -> Outcome<()> {
+        if depth >= MAX_DEPTH {
+            return Err(self.failed(path, Errno::NAMETOOLONG));
+        }
+        let length = path.len();
+        for name in self.names(&dir, path)? {
+            if length > 0 {
+                path.push(b'/');
+            }
+            path.extend_from_slice(name.to_bytes());
+            let stat = fs::statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW);
+            let stat = stat.map_err(|error| self.failed(path, error))?;
+            if stat.st_dev == device && !self.is_left_out(path) {
+                let entry = self.entry((dir.as_fd(), &name), path, &stat);
+                let is_folder = entry.kind == FileType::Directory;
+                visit(&entry)?;
+                if is_folder {
+                    let flags =
+                        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                    let below = fs::openat(&dir, &name, flags, Mode::empty());
+                    let below = below.map_err(|error| self.failed(path, error))?;
+                    self.walk_folder(below, path, device, depth + 1, visit)?;
+                }
+            }
+            path.truncate(length);
+        }
+        Ok(())
+    }
+
+    /// Makes the root itself what is shown, and gives it another name, which nothing has, or an empty folder.
+    ///
+    /// # Errors
+    /// Something cannot be changed; the name is that of something else.
+    pub fn become_dir(&self, target: &Path) -> Outcome<()> {
+        let root = self.root.fd().try_clone_to_owned();
+        let root = root.map_err(|error| Failure::io(self.root.path(), &error))?;
+        self.settle(root, &mut Vec::new(), 0)?;
+        let moved = std::fs::rename(self.root.path(), target);
+        moved.map_err(|error| match error.kind() {
+            std::io::ErrorKind::DirectoryNotEmpty | std::io::ErrorKind::AlreadyExists => {
+                let line = format!("{}: it is there already, and not empty", target.display());
+                Failure::because(Code::FILESYS_IO, line)
+            }
+            _ => Failure::io(target, &error),
+        })
+    }
+
+    /// Removes what is left out, and sets the times that are shown; folders after what is in them.
+    fn settle(&self, dir: OwnedFd, path: &mut Vec<u8>, depth: usize) -> Outcome<()> {
+        if depth >= MAX_DEPTH {
+            return Err(self.failed(path, Errno::NAMETOOLONG));
+        }
+        let length = path.len();
+        for name in self.names(&dir, path)? {
+            if length > 0 {
+                path.push(b'/');
+            }
+            path.extend_from_slice(name.to_bytes());
+            let failed = |error| self.failed(path, error);
+            let stat = fs::statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
+            let is_folder = fs::FileType::from_raw_mode(stat.st_mode).is_dir();
+            let shown = self.entry((dir.as_fd(), &name), path, &stat).attributes;
+            match (self.is_left_out(path), is_folder) {
+                (true, true) => {
+                    let path = self.root.path().join(std::ffi::OsStr::from_bytes(path));
+                    super::workplace::remove(&path).map_err(|error| Failure::io(&path, &error))?;
+                }
+                (true, false) => fs::unlinkat(&dir, &name, AtFlags::empty()).map_err(failed)?,
+                (false, _) => {
+                    if is_folder {
+                        let flags =
+                            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                        let below =
+                            fs::openat(&dir, &name, flags, Mode::empty()).map_err(failed)?;
+                        self.settle(below, path, depth + 1)?;
+                    } else if path == MACHINE_ID {
+                        let flags =
+                            OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                        fs::openat(&dir, &name, flags, Mode::empty()).map_err(failed)?;
+                    }
+                    let time = fs::Timespec {
+                        tv_sec: i64::try_from(shown.mtime).unwrap_or(i64::MAX),
+                        tv_nsec: 0,
+                    };
+                    let times = fs::Timestamps {
+                        last_access: time,
+                        last_modification: time,
+                    };
+                    let set = fs::utimensat(&dir, &name, &times, AtFlags::SYMLINK_NOFOLLOW);
+                    set.map_err(|error| self.failed(path, error))?;
+                }
+            }
+            path.truncate(length);
+        }
+        Ok(())
+    }
+
+    /// The names in a folder, in the order of their bytes.
+    fn names(&self, dir: &OwnedFd, path: &[u8]) -> Outcome<Vec<CString>> {
+        let names = fs::Dir::read_from(dir).and_then(|entries| {
+            let names = entries.map(|entry| Ok(entry?.file_name().to_owned()));
+            names.collect::<Result<Vec<_>, Errno>>()
+        });
+        let mut names = names.map_err(|error| self.failed(path, error))?;
+        names.retain(|name| !matches!(name.to_bytes(), b"." | b".."));
+        names.sort();
+        Ok(names)
+    }
+
+    fn failed(&self, path: &[u8], error: Errno) -> Failure {
+        let path = self.root.path().join(std::ffi::OsStr::from_bytes(path));
+        Failure::io(&path, &error.into())
+    }
+
+    /// What no package brought and every run would leave anew.
+    fn is_left_out(&self, path: &[u8]) -> bool {
+        if self.facts.contains_key(path) || self.folders.contains(path) {
+            return false;
+        }
+        let is_below = |dir: &str| {
+            let rest = path.strip_prefix(dir.as_bytes());
+            rest.is_some_and(|rest| rest.first() == Some(&b'/'))
+        };
+        let database = self.rules.database.as_os_str().as_bytes();
+        let lock = path == joined(database, DATABASE_LOCK);
+        lock || path == b"var/lib/tdnf" || TRANSIENT.into_iter().any(is_below)
+    }
+
+    fn entry<'a>(
+        &self,
+        (dir, name): (BorrowedFd<'a>, &'a CStr),
+        path: &'a [u8],
+        stat: &Stat,
+    ) -> Entry<'a> {
+        let mode = stat.st_mode & 0o7777;
+        let on_disk = FileType::from_mode((stat.st_mode & 0o170_000) as u16);
+        let on_disk = on_disk.unwrap_or(FileType::Regular);
+        let facts = self.facts.get(path);
+        let is_device = |kind| matches!(kind, FileType::CharDevice | FileType::BlockDevice);
+        let recorded = facts.filter(|facts| {
+            let stands_in = is_device(facts.kind) && on_disk == FileType::Regular;
+            self.rules.recorded && (facts.kind == on_disk || stands_in)
+        });
+        let kind = recorded.map_or(on_disk, |facts| facts.kind);
+        let others = !rustix::process::geteuid().is_root();
+        let numbers = (fs::major(stat.st_rdev), fs::minor(stat.st_rdev));
+        let is_regular = kind == FileType::Regular;
+        let is_empty = path == MACHINE_ID;
+        let nobody = self.rules.recorded;
+        let attributes = Attributes {
+            // A user who is not root has to be able to read what he packs.
+            mode: recorded
+                .filter(|_| others && kind != FileType::Symlink)
+                .map_or(mode, |facts| facts.mode),
+            uid: recorded.map_or(if nobody { 0 } else { stat.st_uid }, |facts| facts.uid),
+            gid: recorded.map_or(if nobody { 0 } else { stat.st_gid }, |facts| facts.gid),
+            mtime: self.time(kind, stat, facts),
+            device: match (is_device(kind), recorded) {
+                (false, _) => (0, 0),
+                (true, Some(facts)) => facts.device,
+                (true, None) => numbers,
+            },
+        };
+        Entry {
+            dir,
+            name,
+            path,
+            kind,
+            attributes,
+            size: match is_regular && !is_empty {
+                true => u64::try_from(stat.st_size).unwrap_or(0),
+                false => 0,
+            },
+            inode: (is_regular && stat.st_nlink > 1).then_some((stat.st_dev, stat.st_ino)),
+            package: facts.map(|facts| facts.package),
+            recorded: self
+                .rules
+                .recorded
+                .then(|| recorded.and_then(|facts| facts.capabilities)),
+            caps: self.rules.caps,
+        }
+    }
+
+    /// Files keep the times that packages gave them; what changed on the way, and every later time, is the epoch.
+    /// Times of folders change with all that is put into them: their packages say what they are.
+    fn time(&self, kind: FileType, stat: &Stat, facts: Option<&Facts>) -> u64 {
+        let Rules { epoch, begun, .. } = self.rules;
+        let packaged = facts.map(|facts| u64::from(facts.mtime));
+        if kind == FileType::Directory {
+            return packaged.unwrap_or(epoch).min(epoch);
+        }
+        let on_disk = u64::try_from(stat.st_mtime).unwrap_or(0);
+        let untouched = packaged == Some(on_disk) && stat.st_mtime_nsec == 0;
+        match on_disk >= begun && !untouched {
+            true => epoch,
+            false => on_disk.min(epoch),
+        }
+    }
+}
+
+/// A name in a folder; the root itself has an empty path.
+fn joined(dir: &[u8], name: &[u8]) -> Vec<u8> {
+    let mut path = dir.to_vec();
+    if !path.is_empty() && !name.is_empty() {
+        path.push(b'/');
+    }
+    path.extend_from_slice(name);
+    path
+}

@@ -1,0 +1,307 @@
+//! What skopeo, umoci and runc make of our images.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+use testkit::fixtures::unprivileged;
+use testkit::program::{self, ok};
+use testkit::tree::{self, Entry};
+
+use super::{PACKAGES, Place, has};
+
+fn inspect(words: &[&str]) -> Value {
+    let text = ok(Command::new("skopeo").arg("inspect").args(words));
+    serde_json::from_str(&text).unwrap()
+}
+
+/// What an image shows of a root: not what an installation leaves beside it.
+fn shown(root: &Path) -> BTreeMap<PathBuf, Entry> {
+    let own = |path: &Path| {
+        let left = [
+            "etc/tdnf",
+            "etc/yum.repos.d",
+            "var/cache",
+            "var/lib/tdnf",
+            "var/lib/rpm",
+            "var/log",
+        ];
+        left.iter().any(|name| path == Path::new(name))
+    };
+    tree::read(root, &own)
+}
+
+/// Unpacked by umoci, an image is what `--installroot` makes: owners, modes, capabilities, times, links.
+#[test]
+fn umoci_unpacks_what_an_installroot_has() {
+    if unprivileged() || !has("umoci") || !has("skopeo") {
+        return;
+    }
+    let place = Place::new();
+    let dir = place.path("layout");
+    for (tag, options) in [
+        ("one", &[][..]),
+        ("three", &["--layers", "3"]),
+        ("zstd", &["--compress", "zstd"]),
+    ] {
+        let mut command = place.command(&[]);
+        command.args(options);
+        let digest = place.digest(command, &format!("oci:{}:{tag}", dir.display()), &PACKAGES);
+        let image = format!("{}:{tag}", dir.display());
+        let seen = inspect(&[&format!("oci:{image}")]);
+        assert_eq!(seen["Digest"], digest);
+        assert_eq!(seen["Os"], "linux");
+        // The umoci of Debian 12 reads no zstd.
+        if tag == "zstd" {
+            continue;
+        }
+        let bundle = place.path(&format!("bundle-{tag}"));
+        ok(Command::new("umoci")
+            .args(["unpack", "--image", &image])
+            .arg(&bundle));
+        let epoch = seen["Created"].as_str().unwrap().to_owned();
+        let epoch = ok(Command::new("date").args(["-u", "+%s", "-d", &epoch]));
+        let root = place.path(&format!("root-{tag}"));
+        let mut install = place.command(&[]);
+        // The same repositories; another root.
+        install = rooted(&install, &root);
+        install
+            .env("SOURCE_DATE_EPOCH", epoch.trim())
+            .arg("install")
+            .args(PACKAGES);
+        program::run(&mut install).ok();
+        let differences = tree::differences(&shown(&bundle.join("rootfs")), &shown(&root));
+        assert!(differences.is_empty(), "{tag}: {differences:#?}");
+        let rpm = testkit::rpm::Rpm::on_root(&bundle.join("rootfs"));
+        assert_eq!(
+            rpm.ok(&["-qa", "--qf", "%{NAME}\\n"]).lines().count(),
+            PACKAGES.len() + 1
+        );
+        rpm.verify();
+    }
+}
+
+/// The command of a site for another root that has the same configuration.
+fn rooted(command: &Command, root: &Path) -> Command {
+    let words: Vec<_> = command
+        .get_args()
+        .map(std::borrow::ToOwned::to_owned)
+        .collect();
+    let at = words
+        .iter()
+        .position(|word| word == "--installroot")
+        .unwrap();
+    let own = PathBuf::from(&words[at + 1]);
+    for dir in ["etc/tdnf", "etc/yum.repos.d"] {
+        tree::copy(&own.join(dir), &root.join(dir));
+    }
+    let mut rooted = testkit::stage::program(Path::new(command.get_program()));
+    rooted
+        .args(["-y", "--releasever", "12", "--installroot"])
+        .arg(root);
+    rooted
+}
+
+/// Every target holds the same layers; copies by skopeo keep the digest.
+#[test]
+fn skopeo_copies_every_archive() {
+    if unprivileged() || !has("skopeo") {
+        return;
+    }
+    let place = Place::new();
+    let path = |name: &str| place.path(name).display().to_string();
+    let layout = format!("oci:{}:a", path("layout"));
+    let digest = place.image(&layout);
+    let archive = format!("oci-archive:{}:a", path("oci.tar"));
+    assert_eq!(place.image(&archive), digest);
+    assert_eq!(inspect(&[&archive])["Digest"], digest);
+    let copied = format!("dir:{}", path("copied"));
+    ok(Command::new("skopeo").args([
+        "copy",
+        "-q",
+        "--preserve-digests",
+        "--insecure-policy",
+        &archive,
+        &copied,
+    ]));
+    assert_eq!(inspect(&[&copied])["Digest"], digest);
+    let docker = format!("docker-archive:{}:example.com/a/b:1", path("docker.tar"));
+    place.image(&docker);
+    let seen = inspect(&[&format!("docker-archive:{}", path("docker.tar"))]);
+    let tar = place.image(&format!("tar:{}", path("root.tar")));
+    assert_eq!(seen["Layers"], serde_json::json!([tar]));
+    let config: Value = serde_json::from_str(&ok(
+        Command::new("skopeo").args(["inspect", "--config", &layout])
+    ))
+    .unwrap();
+    assert_eq!(config["rootfs"]["diff_ids"], serde_json::json!([tar]));
+    // A second image in the same folder leaves the first one.
+    place.image(&format!("oci:{}:b", path("layout")));
+    assert_eq!(inspect(&[&layout])["Digest"], digest);
+    // The folder is the tree of the archive.
+    assert_eq!(place.image(&format!("dir:{}", path("tree"))), tar);
+    fs::create_dir(place.path("unpacked")).unwrap();
+    ok(Command::new("tar")
+        .args([
+            "--numeric-owner",
+            "--xattrs",
+            "--xattrs-include=*",
+            "-xpf",
+            &path("root.tar"),
+        ])
+        .arg("-C")
+        .arg(place.path("unpacked")));
+    let all = |name: &str| tree::read(&place.path(name), &|_| false);
+    assert_eq!(
+        tree::differences(&all("tree"), &all("unpacked")),
+        Vec::<String>::new()
+    );
+    place
+        .refused(&["-o", &format!("dir:{}", path("tree")), "config"])
+        .says(&["it is there already, and not empty"]);
+}
+
+/// Data in both shapes of JSON, and nothing else on standard output; what cannot be is refused before anything is fetched.
+#[test]
+fn an_image_is_told_as_json_and_refusals_name_the_way_out() {
+    if unprivileged() {
+        return;
+    }
+    let place = Place::new();
+    let path = |name: &str| place.path(name).display().to_string();
+    let target = format!("oci:{}", path("layout"));
+    let words = |json: &'static str| {
+        program::run(place.command(&[json]).args(["-o", &target]).args(PACKAGES)).ok()
+    };
+    let first: Value = serde_json::from_str(&words("-j").out).unwrap();
+    let second: Value = serde_json::from_str(&words("--json-version=2").out).unwrap();
+    assert_eq!(first["Target"], target);
+    assert_eq!(
+        first["MediaType"],
+        "application/vnd.oci.image.manifest.v1+json"
+    );
+    assert_eq!(first["Layers"].as_array().unwrap().len(), 1);
+    let packages: Vec<&str> = first["Packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|name| name.as_str().unwrap())
+        .collect();
+    assert!(packages.contains(&"config-3-1.noarch"), "{packages:?}");
+    assert_eq!(second["Image"], first);
+    fs::write(place.path("bad.toml"), "entrypiont = [\"/bin/sh\"]\n").unwrap();
+    let bad = path("bad.toml");
+    fs::create_dir(place.path("other")).unwrap();
+    fs::write(place.path("other/file"), "x").unwrap();
+    let other = format!("oci:{}", path("other"));
+    for (words, line) in [
+        (&["config"][..], "-o TARGET says where the image goes"),
+        (&["-o", "oic:x", "config"], "did you mean 'oci'?"),
+        (
+            &["-o", "oci:x", "--image-config", &bad, "config"],
+            "unknown key 'entrypiont': did you mean 'entrypoint'?",
+        ),
+        (
+            &["-o", "oci:x", "--layers", "0", "config"],
+            "1 to 100 are possible",
+        ),
+        (
+            &["-o", "oci:x", "--port", "x", "config"],
+            "port x: a number",
+        ),
+        (
+            &["-o", "oci:x", "--env", "=", "config"],
+            "NAME=VALUE is expected",
+        ),
+        (
+            &["-o", "oci:x", "--compress", "xz", "config"],
+            "gzip, zstd or none is expected",
+        ),
+        (
+            &[
+                "-o", "tar:x", "--arch", "x86_64", "--arch", "aarch64", "config",
+            ],
+            "holds one architecture",
+        ),
+        (
+            &["-o", &other, "config"],
+            "neither empty nor an OCI image layout",
+        ),
+    ] {
+        place.refused(words).says(&[line]);
+    }
+    let run = program::run(place.by_nobody(&["--setopt=tsflags=noscripts"]).args([
+        "-o",
+        "dir:/tmp/x",
+        "config",
+    ]));
+    run.failed()
+        .says(&["only root can give files to other users"]);
+    assert_eq!(place.left(), Vec::<PathBuf>::new());
+}
+
+/// How a container is started stands in options, or in a description; a container runs.
+#[test]
+fn a_container_runs() {
+    if unprivileged() || !has("umoci") || !has("skopeo") || !has("runc") {
+        return;
+    }
+    let place = Place::new();
+    let image = place.path("layout").display().to_string();
+    let description = "entrypoint = [\"/bin/sh\", \"-c\"]\nuser = \"2:8\"\nworkdir = \"/usr\"\nports = [\"80\"]\n\
+                       env = [\"A=1\", \"B=2\"]\n[labels]\n\"org.example.a\" = \"x\"\n[annotations]\n\"org.example.b\" = \"y\"\n";
+    fs::write(place.path("image.toml"), description).unwrap();
+    let mut command = place.command(&[]);
+    command.arg("--image-config").arg(place.path("image.toml"));
+    command.args([
+        "--cmd",
+        "echo $A $B; pwd; id -u",
+        "--env",
+        "B=3",
+        "--port",
+        "53/udp",
+    ]);
+    place.digest(command, &format!("oci:{image}"), &PACKAGES);
+    let text =
+        ok(Command::new("skopeo").args(["inspect", "--config", &format!("oci:{image}:latest")]));
+    let config: Value = serde_json::from_str(&text).unwrap();
+    assert_eq!(
+        config["config"],
+        serde_json::json!({
+            "Cmd": ["echo $A $B; pwd; id -u"],
+            "Entrypoint": ["/bin/sh", "-c"],
+            "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "A=1", "B=3"],
+            "ExposedPorts": {"53/udp": {}, "80/tcp": {}},
+            "Labels": {"org.example.a": "x"},
+            "User": "2:8",
+            "WorkingDir": "/usr",
+        })
+    );
+    let bundle = place.path("bundle");
+    ok(Command::new("umoci")
+        .args(["unpack", "--image", &format!("{image}:latest")])
+        .arg(&bundle));
+    let spec = bundle.join("config.json");
+    let mut value: Value = serde_json::from_slice(&fs::read(&spec).unwrap()).unwrap();
+    value["process"]["terminal"] = false.into();
+    // Groups of processes are the machine's affair, and of many kinds.
+    value["linux"]
+        .as_object_mut()
+        .unwrap()
+        .retain(|key, _| !["resources", "cgroupsPath"].contains(&key.as_str()));
+    value["mounts"]
+        .as_array_mut()
+        .unwrap()
+        .retain(|mount| mount["type"] != "cgroup");
+    fs::write(&spec, value.to_string()).unwrap();
+    let name = format!("tdnf-image-{}", std::process::id());
+    let run = program::run(
+        Command::new("runc")
+            .args(["run", "--bundle"])
+            .arg(&bundle)
+            .arg(&name),
+    );
+    assert_eq!(run.ok().out, "1 3\n/usr\n2\n");
+}
