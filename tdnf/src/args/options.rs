@@ -535,9 +535,15 @@ pub struct ImageOptions {
     /// Spread the packages over N layers.
     #[arg(long, value_name = "N")]
     pub layers: Option<String>,
+    /// Leave no rpm database, but the lists that scanners read.
+    #[arg(long)]
+    pub no_rpmdb: bool,
     /// Where the image goes: oci:DIR[:TAG], oci-archive:, docker-archive:, tar:FILE, dir:DIR.
     #[arg(short, long, value_name = "TARGET")]
     pub output: Option<String>,
+    /// Lay what is in DIR over the root.
+    #[arg(long, value_name = "DIR")]
+    pub overlay: Option<String>,
     /// A port that it serves: 80, 53/udp.
     #[arg(long, value_name = "PORT")]
     pub port: Vec<String>,

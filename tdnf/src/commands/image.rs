@@ -17,7 +17,7 @@ use crate::error::{Code, Failure, Outcome};
 use crate::goal::{Goal, Verb};
 use crate::image::{
     Compression, Entry, Image, ImageFile, PackageRow, Parts, Pieces, Rules, Target, Tree,
-    Workplace, namespace, write_dir, write_tar,
+    Workplace, lay_over, namespace, replace_database, write_dir, write_tar,
 };
 use crate::interrupt::Phase;
 use crate::screen::{JsonShape, Screen};
@@ -156,7 +156,9 @@ impl Wanted {
             env: given.env.clone(),
             labels: pairs("label", &given.label)?,
             layers: layers.transpose()?,
+            overlay: given.overlay.as_ref().map(PathBuf::from),
             ports: given.port.clone(),
+            rpmdb: given.no_rpmdb.then_some(false),
             user: given.user.clone(),
             workdir: given.workdir.clone(),
         });
@@ -307,10 +309,16 @@ fn read(session: &Session<'_>, wanted: &Wanted, epoch: u64) -> Outcome<Tree> {
         caps: !settings.tsflags.no_caps,
         database: database.to_owned(),
     };
-    let tree = Tree::read(&settings.root, &db, rules)?;
+    let mut tree = Tree::read(&settings.root, &db, rules)?;
     drop(db);
-    // Whoever reads leaves traces in the file that readers share.
-    rpm_db::make_reproducible(&location)?;
+    match wanted.file.rpmdb {
+        Some(false) => replace_database(&settings.root, database, tree.packages())?,
+        // Whoever reads leaves traces in the file that readers share.
+        _ => rpm_db::make_reproducible(&location)?,
+    }
+    if let Some(overlay) = &wanted.file.overlay {
+        lay_over(&mut tree, &settings.root, overlay)?;
+    }
     Ok(tree)
 }
 

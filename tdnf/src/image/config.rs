@@ -1,7 +1,7 @@
 //! What an image says of itself: how it is started, and what it is about.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use whole_file::{open_plain, read_up_to};
@@ -16,7 +16,7 @@ const MAX_FILE: u64 = 1 << 20;
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The keys of a description, as they are spelt.
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 13] = [
     "annotations",
     "arch",
     "cmd",
@@ -25,7 +25,9 @@ const KEYS: [&str; 11] = [
     "env",
     "labels",
     "layers",
+    "overlay",
     "ports",
+    "rpmdb",
     "user",
     "workdir",
 ];
@@ -50,8 +52,12 @@ pub struct ImageFile {
     pub labels: BTreeMap<String, String>,
     /// How many layers the packages are spread over.
     pub layers: Option<usize>,
+    /// A folder that is laid over the root; beside the description.
+    pub overlay: Option<PathBuf>,
     /// `80`, `53/udp`.
     pub ports: Vec<String>,
+    /// Whether the rpm database stays.
+    pub rpmdb: Option<bool>,
     /// `name`, `uid`, `uid:gid`.
     pub user: Option<String>,
     /// Where the entry point is started.
@@ -78,7 +84,10 @@ impl ImageFile {
             return Err(wrong(&format!("unknown key '{key}'{near}")));
         }
         let read = table.try_into();
-        read.map_err(|error: toml::de::Error| wrong(&one_line(&error)))
+        let mut file: Self = read.map_err(|error: toml::de::Error| wrong(&one_line(&error)))?;
+        let parent = path.parent().unwrap_or(Path::new(""));
+        file.overlay = file.overlay.map(|overlay| parent.join(overlay));
+        Ok(file)
     }
 
     /// What `other` says counts more: lists are replaced, pairs are added.
@@ -98,6 +107,8 @@ impl ImageFile {
         self.labels.extend(other.labels);
         self.compress = other.compress.or(self.compress);
         self.layers = other.layers.or(self.layers);
+        self.overlay = other.overlay.or(self.overlay);
+        self.rpmdb = other.rpmdb.or(self.rpmdb);
         self.user = other.user.or(self.user);
         self.workdir = other.workdir.or(self.workdir);
         self

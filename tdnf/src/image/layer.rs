@@ -4,9 +4,10 @@
 //! by the name that star gave them and every runtime reads.
 
 use std::collections::HashMap;
+use std::ffi::OsStr;
 use std::io::{self, Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use clap::ValueEnum;
 use rpm_pkg::digest::DigestAlgo;
@@ -15,7 +16,7 @@ use rpm_repo::compress::{Encoder, Format, Written};
 use tar::{Builder, EntryType, Header};
 
 use super::tree::{Attributes, Entry};
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{At, Code, Failure, Outcome};
 
 /// The record of a file's capabilities.
 const CAPABILITIES: &str = "SCHILY.xattr.security.capability";
@@ -56,21 +57,23 @@ impl Compression {
 /// A layer that is being written.
 pub(super) struct LayerWriter<W: Write> {
     tar: Builder<Encoder<W>>,
+    /// Where it is written, for errors.
+    path: PathBuf,
     /// First names of files that have several, by device and inode.
     first: HashMap<(u64, u64), Vec<u8>>,
     piece: Vec<u8>,
 }
 
 impl<W: Write> LayerWriter<W> {
-    /// Begins a layer.
+    /// Begins a layer that will be at `path`.
     ///
     /// # Errors
     /// The first bytes cannot be written.
-    pub(super) fn new(out: W, compression: Compression) -> io::Result<Self> {
-        let encoder = Encoder::new(out, compression.format(), DigestAlgo::Sha256)?;
-        let tar = Builder::new(encoder);
+    pub(super) fn new(out: W, path: &Path, compression: Compression) -> Outcome<Self> {
+        let encoder = Encoder::new(out, compression.format(), DigestAlgo::Sha256).at(path)?;
         Ok(Self {
-            tar,
+            tar: Builder::new(encoder),
+            path: path.to_owned(),
             first: HashMap::new(),
             piece: vec![0; PIECE],
         })
@@ -82,10 +85,6 @@ impl<W: Write> LayerWriter<W> {
     /// A file cannot be read or changes while it is read; the layer cannot be written; a name that means something
     /// else in a layer.
     pub(super) fn add(&mut self, entry: &Entry<'_>) -> Outcome<bool> {
-        let failed = |error: io::Error| {
-            let path = Path::new(std::ffi::OsStr::from_bytes(entry.path));
-            Failure::io(&Path::new("/").join(path), &error)
-        };
         let name = entry.path.rsplit(|byte| *byte == b'/').next();
         if name.is_some_and(|name| name.starts_with(WHITEOUT)) {
             let path = String::from_utf8_lossy(entry.path);
@@ -94,10 +93,11 @@ impl<W: Write> LayerWriter<W> {
             );
             return Err(Failure::because(Code::TRANSACTION_FAILED, line));
         }
-        self.append(entry).map_err(failed)
+        self.append(entry)
     }
 
-    fn append(&mut self, entry: &Entry<'_>) -> io::Result<bool> {
+    fn append(&mut self, entry: &Entry<'_>) -> Outcome<bool> {
+        let shown = Path::new("/").join(OsStr::from_bytes(entry.path));
         let mut target = Vec::new();
         let kind = match entry.kind {
             FileType::Regular => EntryType::Regular,
@@ -107,7 +107,7 @@ impl<W: Write> LayerWriter<W> {
             FileType::Fifo => EntryType::Fifo,
             FileType::Socket => return Ok(false),
             FileType::Symlink => {
-                target = entry.link()?;
+                target = entry.link().at(&shown)?;
                 EntryType::Symlink
             }
         };
@@ -133,8 +133,8 @@ impl<W: Write> LayerWriter<W> {
         if let Some(inode) = entry.inode {
             self.first.insert(inode, path.clone());
         }
-        let file = entry.open()?;
-        let capabilities = entry.capabilities(&file)?;
+        let file = entry.open().at(&shown)?;
+        let capabilities = entry.capabilities(&file).at(&shown)?;
         self.header(
             &entry.attributes,
             kind,
@@ -142,7 +142,7 @@ impl<W: Write> LayerWriter<W> {
             capabilities.as_deref(),
             entry.size,
         )?;
-        self.content(file, entry.size)?;
+        self.content(file, &shown, entry.size)?;
         Ok(true)
     }
 
@@ -150,12 +150,24 @@ impl<W: Write> LayerWriter<W> {
     ///
     /// # Errors
     /// The layer cannot be written.
-    pub(super) fn add_folder(&mut self, path: &[u8], attributes: &Attributes) -> io::Result<()> {
+    pub(super) fn add_folder(&mut self, path: &[u8], attributes: &Attributes) -> Outcome<()> {
         let path = [path, b"/"].concat();
         self.header(attributes, EntryType::Directory, (&path, b""), None, 0)
     }
 
     fn header(
+        &mut self,
+        entry: &Attributes,
+        kind: EntryType,
+        names: (&[u8], &[u8]),
+        capabilities: Option<&[u8]>,
+        size: u64,
+    ) -> Outcome<()> {
+        self.write_header(entry, kind, names, capabilities, size)
+            .at(&self.path)
+    }
+
+    fn write_header(
         &mut self,
         entry: &Attributes,
         kind: EntryType,
@@ -214,26 +226,33 @@ impl<W: Write> LayerWriter<W> {
     }
 
     /// The content of a regular file, filled up to a whole block.
-    fn content(&mut self, file: impl Read, size: u64) -> io::Result<()> {
+    fn content(&mut self, mut file: impl Read, shown: &Path, size: u64) -> Outcome<()> {
         let out = self.tar.get_mut();
-        let (mut file, mut left) = (file.take(size), size);
+        let mut left = size;
         while left > 0 {
-            let read = file.read(&mut self.piece)?;
+            let most = usize::try_from(left).unwrap_or(PIECE).min(PIECE);
+            let piece = self.piece.get_mut(..most).unwrap_or_default();
+            let read = file.read(piece).at(shown)?;
             if read == 0 {
-                return Err(io::Error::other("it was cut short while it was read"));
+                let cut = io::Error::other("it was cut short while it was read");
+                return Err(Failure::io(shown, &cut));
             }
-            out.write_all(self.piece.get(..read).unwrap_or_default())?;
+            let written = out.write_all(piece.get(..read).unwrap_or_default());
+            written.at(&self.path)?;
             left = left.saturating_sub(read as u64);
         }
         let rest = (size.next_multiple_of(512) - size) as usize;
-        out.write_all([0; 512].get(..rest).unwrap_or_default())
+        let zeros = [0; 512];
+        out.write_all(zeros.get(..rest).unwrap_or_default())
+            .at(&self.path)
     }
 
     /// Ends the layer: what it was written to, and what is known of it.
     ///
     /// # Errors
     /// The last bytes cannot be written.
-    pub(super) fn finish(self) -> io::Result<(W, Written)> {
-        self.tar.into_inner()?.finish()
+    pub(super) fn finish(self) -> Outcome<(W, Written)> {
+        let encoder = self.tar.into_inner();
+        encoder.and_then(Encoder::finish).at(&self.path)
     }
 }

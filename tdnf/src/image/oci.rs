@@ -2,10 +2,8 @@
 //! specification 1.1, and the `manifest.json` that `docker load` reads).
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
@@ -204,9 +202,9 @@ impl Pieces {
         let temporary = self.dir.join(BLOBS).join("layer");
         let file = WholeFile::new(&temporary, Access::Umask).at(&temporary)?;
         let out = BufWriter::with_capacity(256 << 10, file);
-        let mut layer = LayerWriter::new(out, parts.compression).at(&temporary)?;
+        let mut layer = LayerWriter::new(out, &temporary, parts.compression)?;
         write_layer(&mut layer, tree, parts, number, each)?;
-        let (out, written) = layer.finish().at(&temporary)?;
+        let (out, written) = layer.finish()?;
         let file = out.into_inner().map_err(io::IntoInnerError::into_error);
         let waiting = file
             .and_then(|file| file.wait(self.durability))
@@ -348,9 +346,9 @@ pub fn write_tar(
 ) -> Outcome<Built> {
     let file = WholeFile::new(target, Access::Umask).at(target)?;
     let out = BufWriter::with_capacity(256 << 10, file);
-    let mut layer = LayerWriter::new(out, parts.compression).at(target)?;
+    let mut layer = LayerWriter::new(out, target, parts.compression)?;
     write_layer(&mut layer, tree, parts, 0, each)?;
-    let (out, written) = layer.finish().at(target)?;
+    let (out, written) = layer.finish()?;
     let file = out.into_inner().map_err(io::IntoInnerError::into_error);
     file.and_then(|file| file.place(Durability::Synced))
         .at(target)?;
@@ -367,9 +365,9 @@ pub fn write_dir(
     parts: &Parts<'_>,
     each: &mut dyn FnMut(Option<&Entry<'_>>) -> Outcome<()>,
 ) -> Outcome<Built> {
-    let mut layer = LayerWriter::new(io::sink(), parts.compression).at(target)?;
+    let mut layer = LayerWriter::new(io::sink(), target, parts.compression)?;
     write_layer(&mut layer, tree, parts, 0, each)?;
-    let (_, written) = layer.finish().at(target)?;
+    let (_, written) = layer.finish()?;
     tree.become_dir(target)?;
     Ok(Layer::of(&written, parts.compression).blob)
 }
@@ -398,8 +396,7 @@ fn write_layer<W: Write>(
             return Ok(());
         }
         for (folder, attributes) in above.drain(..) {
-            let path = Path::new("/").join(OsStr::from_bytes(&folder));
-            layer.add_folder(&folder, &attributes).at(&path)?;
+            layer.add_folder(&folder, &attributes)?;
         }
         match layer.add(entry)? {
             true => Ok(()),

@@ -136,8 +136,8 @@ struct Facts {
     /// Major and minor number.
     device: (u32, u32),
     capabilities: Option<[u8; 20]>,
-    /// Position in the list of packages.
-    package: usize,
+    /// Position in the list of packages; none for what was laid over them.
+    package: Option<usize>,
 }
 
 /// A root that is to be shown.
@@ -287,11 +287,7 @@ impl Tree {
         let path = joined(&dir, file.base);
         let mut above = dir.as_slice();
         while !above.is_empty() && self.folders.insert(above.to_vec()) {
-            above = above
-                .iter()
-                .rposition(|byte| *byte == b'/')
-                .and_then(|slash| above.get(..slash))
-                .unwrap_or_default();
+            above = parent(above);
         }
         let (uid, gid) = (
             owners.uid(file.user.as_bytes()),
@@ -310,11 +306,38 @@ impl Tree {
             capabilities: (!text.is_empty())
                 .then(|| encode_capabilities(text))
                 .flatten(),
-            package,
+            package: Some(package),
         };
         // Of what several packages have the same files count; a folder has the latest time of all.
         let kept = self.facts.entry(path).or_insert(facts);
         kept.mtime = kept.mtime.max(facts.mtime);
+        Ok(())
+    }
+
+    /// What stands at `path` was laid over the packages: it is root's, and has the mode of its source.
+    ///
+    /// # Errors
+    /// A link above it cannot be followed.
+    pub fn overlay(&mut self, path: &[u8], mode: u32) -> Outcome<()> {
+        let slash = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
+        let (dir, base) = path.split_at(slash);
+        let dir = self.place(dir)?;
+        let facts = Facts {
+            kind: FileType::from_mode((mode & 0o170_000) as u16).unwrap_or(FileType::Regular),
+            mode: mode & 0o7777,
+            uid: 0,
+            gid: 0,
+            mtime: u32::try_from(self.rules.epoch).unwrap_or(u32::MAX),
+            device: (0, 0),
+            capabilities: None,
+            package: None,
+        };
+        self.facts
+            .insert(joined(&dir, base.get(1..).unwrap_or_default()), facts);
+        let mut above = dir.as_slice();
+        while !above.is_empty() && self.folders.insert(above.to_vec()) {
+            above = parent(above);
+        }
         Ok(())
     }
 
@@ -519,7 +542,7 @@ impl Tree {
                 false => 0,
             },
             inode: (is_regular && stat.st_nlink > 1).then_some((stat.st_dev, stat.st_ino)),
-            package: facts.map(|facts| facts.package),
+            package: facts.and_then(|facts| facts.package),
             recorded: self
                 .rules
                 .recorded
@@ -543,6 +566,14 @@ impl Tree {
             false => on_disk.min(epoch),
         }
     }
+}
+
+/// The folder of a path below the root.
+fn parent(path: &[u8]) -> &[u8] {
+    let slash = path.iter().rposition(|byte| *byte == b'/');
+    slash
+        .and_then(|slash| path.get(..slash))
+        .unwrap_or_default()
 }
 
 /// A name in a folder; the root itself has an empty path.

@@ -1,6 +1,8 @@
 //! Images, read and run by other people's programs.
 
 mod bytes;
+mod content;
+mod kill;
 mod peers;
 
 use std::fs;

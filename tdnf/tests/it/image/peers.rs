@@ -232,6 +232,9 @@ fn an_image_is_told_as_json_and_refusals_name_the_way_out() {
     ] {
         place.refused(words).says(&[line]);
     }
+    let words = ["image", "--output", "oci:x", "--entrypoint", "/x", "nosuch"];
+    let run = place.site.run(&words).failed();
+    run.says(&["nosuch package not found"]);
     let run = program::run(place.by_nobody(&["--setopt=tsflags=noscripts"]).args([
         "-o",
         "dir:/tmp/x",
@@ -263,6 +266,12 @@ fn a_container_runs() {
         "--port",
         "53/udp",
     ]);
+    command.args([
+        "--label",
+        "org.example.d=w",
+        "--annotation",
+        "org.example.c=z",
+    ]);
     place.digest(command, &format!("oci:{image}"), &PACKAGES);
     let text =
         ok(Command::new("skopeo").args(["inspect", "--config", &format!("oci:{image}:latest")]));
@@ -274,11 +283,14 @@ fn a_container_runs() {
             "Entrypoint": ["/bin/sh", "-c"],
             "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "A=1", "B=3"],
             "ExposedPorts": {"53/udp": {}, "80/tcp": {}},
-            "Labels": {"org.example.a": "x"},
+            "Labels": {"org.example.a": "x", "org.example.d": "w"},
             "User": "2:8",
             "WorkingDir": "/usr",
         })
     );
+    let raw = inspect(&["--raw", &format!("oci:{image}:latest")]);
+    let about = serde_json::json!({"org.example.b": "y", "org.example.c": "z"});
+    assert_eq!(raw["annotations"], about);
     let bundle = place.path("bundle");
     ok(Command::new("umoci")
         .args(["unpack", "--image", &format!("{image}:latest")])

@@ -1,0 +1,87 @@
+//! A folder of the user that is laid over the root: files, folders and links with their modes; all are root's.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
+use std::path::Path;
+
+use rpm_transaction::RootDir;
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+use whole_file::{Access, Durability, WholeFile, open_named};
+
+use super::tree::Tree;
+use crate::error::{At, Code, Failure, Outcome};
+
+/// How deep folders may be nested in it.
+const MAX_DEPTH: usize = 256;
+
+/// Whoever packs a file must be able to read it.
+const READABLE: u32 = 0o400;
+
+/// Lays `from` over the root of a tree. Folders that are there keep owner and mode.
+///
+/// # Errors
+/// Something cannot be read or written, or is neither a file nor a folder nor a link; a folder is to take the place
+/// of something else.
+pub fn lay_over(tree: &mut Tree, root: &Path, from: &Path) -> Outcome<()> {
+    let dir = RootDir::open(root)?;
+    folder(tree, &dir, from, b"/", 0)
+}
+
+fn folder(tree: &mut Tree, root: &RootDir, from: &Path, below: &[u8], depth: usize) -> Outcome<()> {
+    if depth >= MAX_DEPTH {
+        return Err(Failure::io(from, &Errno::NAMETOOLONG.into()));
+    }
+    let names = fs::read_dir(from).at(from)?;
+    let names = names
+        .map(|entry| Ok(entry?.file_name()))
+        .collect::<io::Result<Vec<_>>>();
+    let mut names = names.at(from)?;
+    names.sort();
+    for name in names {
+        let source = from.join(&name);
+        let meta = fs::symlink_metadata(&source).at(&source)?;
+        let mode = meta.permissions().mode() & 0o7777;
+        let path = [below, name.as_bytes()].concat();
+        let shown = Path::new(std::ffi::OsStr::from_bytes(&path)).to_owned();
+        if meta.is_dir() {
+            let (made, new) = root.create_dirs(&path).at(&shown)?;
+            if !new.is_empty() {
+                rustix::fs::fchmod(&made, Mode::from_raw_mode(mode)).at(&shown)?;
+                tree.overlay(&path, meta.mode())?;
+            }
+            folder(tree, root, &source, &[&path[..], b"/"].concat(), depth + 1)?;
+            continue;
+        }
+        let parent = root.open_dir(below).at(&shown)?;
+        let base = Path::new(&name);
+        if meta.is_symlink() {
+            let target = fs::read_link(&source).at(&source)?;
+            match rustix::fs::unlinkat(&parent, base, AtFlags::empty()) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(error) => return Err(Failure::io(&shown, &error.into())),
+            }
+            rustix::fs::symlinkat(&target, &parent, base).at(&shown)?;
+        } else if meta.is_file() {
+            let (mut file, _) = open_named(&source, OFlags::RDONLY).at(&source)?;
+            copy(&mut file, &parent, base, mode).at(&shown)?;
+        } else {
+            let line = format!(
+                "{}: neither a file nor a folder nor a link",
+                source.display()
+            );
+            return Err(Failure::because(Code::FILESYS_IO, line));
+        }
+        tree.overlay(&path, meta.mode() | READABLE)?;
+    }
+    Ok(())
+}
+
+fn copy(file: &mut File, parent: &impl AsFd, base: &Path, mode: u32) -> io::Result<()> {
+    let mut new = WholeFile::below(parent.as_fd(), base, Access::Mode(mode | READABLE))?;
+    io::copy(file, &mut new)?;
+    new.place(Durability::Cache)
+}
