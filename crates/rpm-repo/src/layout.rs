@@ -239,9 +239,10 @@ fn sha256_hex(bytes: &[u8]) -> String {
     Hasher::digest(DigestAlgo::Sha256, bytes).hex()
 }
 
-/// The `.repo` files of a directory, by name; none if it does not exist. Links below `root` stay in it.
+/// The `.repo` files of a directory, by name; none if it does not exist. Links below `root` stay in it; one that leads
+/// nowhere is listed, so that reading it says so.
 pub fn repo_files(root: &Path, dir: &Path) -> Result<Vec<PathBuf>> {
-    let mut files = vars::plain_files(root, dir)?;
+    let mut files = vars::plain_files(root, dir, true)?;
     files.retain(|path| path.extension().is_some_and(|e| e == "repo"));
     Ok(files)
 }

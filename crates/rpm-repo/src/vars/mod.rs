@@ -89,7 +89,7 @@ impl Vars {
     /// the first is named; they define nothing, and all others do.
     pub fn add_dir(&mut self, root: &Path, dir: &Path) -> Result<()> {
         let mut outcome = Ok(());
-        for path in plain_files(root, dir)? {
+        for path in plain_files(root, dir, false)? {
             let Some(name) = path.file_name().and_then(|n| n.to_str()) else {
                 continue;
             };
@@ -248,9 +248,9 @@ fn read_first_line(root: &Path, path: &Path, name: &str) -> Result<String> {
     Ok(text.to_owned())
 }
 
-/// The regular files of a directory (symbolic links followed, those below `root` inside it), by name; none if it
-/// does not exist.
-pub(crate) fn plain_files(root: &Path, dir: &Path) -> Result<Vec<PathBuf>> {
+/// The regular files of a directory (symbolic links followed, those below `root` inside it), by name, and with
+/// `dangling` links that lead nowhere, too; none if it does not exist.
+pub(crate) fn plain_files(root: &Path, dir: &Path, dangling: bool) -> Result<Vec<PathBuf>> {
     let io = Error::read(dir);
     let entries = match std::fs::read_dir(dir) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -259,11 +259,15 @@ pub(crate) fn plain_files(root: &Path, dir: &Path) -> Result<Vec<PathBuf>> {
     let mut files = Vec::new();
     for entry in entries {
         let path = entry.map_err(io)?.path();
-        let is_file = match path.strip_prefix(root) {
-            Ok(below) => whole_file::inside(root, below).is_ok_and(|place| place.is_file()),
-            Err(_) => path.is_file(),
+        let led_to = match path.strip_prefix(root) {
+            Ok(below) => whole_file::inside(root, below).and_then(|place| place.metadata()),
+            Err(_) => path.metadata(),
         };
-        if is_file {
+        let wanted = match led_to {
+            Ok(found) => found.is_file(),
+            Err(_) => dangling && path.is_symlink(),
+        };
+        if wanted {
             files.push(path);
         }
     }

@@ -49,6 +49,22 @@ fn a_section_with_a_fault_is_left_out_and_the_others_go_on() {
 }
 
 #[test]
+fn a_link_that_leads_nowhere_is_said() {
+    let site = two_repositories();
+    let link = site.path("repos.d/odd.repo");
+    std::os::unix::fs::symlink("/nowhere/odd.repo", &link).expect("ours");
+    let ran = site.run(&["list", "alpha"]).ok();
+    says(
+        &ran,
+        &[
+            "warning: ",
+            "odd.repo: No such file or directory; nothing of this file is used",
+        ],
+    );
+    assert_eq!(ran.err.matches("odd.repo").count(), 1, "{ran:?}");
+}
+
+#[test]
 fn a_bad_line_that_belongs_to_no_section_takes_its_file_out() {
     let site = two_repositories();
     let odd = section(&site, "odd", "enabled=1");
