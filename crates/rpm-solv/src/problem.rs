@@ -87,9 +87,13 @@ pub struct Fix {
 pub struct SolverProblem {
     /// The rule that says most: what tdnf prints.
     pub main: Rule,
-    /// All rules that clash.
+    /// The rules that clash; of very many problems the later ones may lack some.
     pub chain: Vec<Rule>,
 }
+
+/// Most rules of all chains together: of 20,000 packages that need one another and break at one end, each has a chain
+/// with all before it. Problems behind that have their main rule alone.
+const MAX_CHAINED: usize = 100_000;
 
 /// `SOLVER_SOLUTION_JOB` of solver.h: the element is a job.
 const SOLUTION_JOB: Id = 0;
@@ -98,22 +102,24 @@ const SOLUTION_JOB: Id = 0;
 pub(crate) fn read_problems(pool: &Pool, solver: &mut RawSolver) -> Vec<SolverProblem> {
     // SAFETY: the solver is live and has run.
     let count = unsafe { ffi::solver_problem_count(solver.as_ptr()) } as Id;
+    let mut left = MAX_CHAINED;
     (1..=count)
         .map(|problem| {
             // SAFETY: the problem number is within the solver's count.
             let main = unsafe { ffi::solver_findproblemrule(solver.as_ptr(), problem) };
             let mut rules = Queue::new();
-            // SAFETY: as above; the queue is initialised.
-            unsafe {
-                ffi::solver_findallproblemrules(solver.as_ptr(), problem, rules.as_mut_ptr());
+            if left > 0 {
+                // SAFETY: as above; the queue is initialised.
+                unsafe {
+                    ffi::solver_findallproblemrules(solver.as_ptr(), problem, rules.as_mut_ptr());
+                }
             }
+            let rules = rules.ids().iter().take(left);
+            let chain: Vec<Rule> = rules.map(|rule| read_rule(pool, solver, *rule)).collect();
+            left -= chain.len();
             SolverProblem {
                 main: read_rule(pool, solver, main),
-                chain: rules
-                    .ids()
-                    .iter()
-                    .map(|rule| read_rule(pool, solver, *rule))
-                    .collect(),
+                chain,
             }
         })
         .collect()

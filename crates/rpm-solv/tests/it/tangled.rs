@@ -148,3 +148,31 @@ fn row_107_very_many_versions_are_no_attack() {
     let answer = pool.solve(&jobs, &SolverOptions::default());
     assert!(matches!(answer, Ok(SolveResult::Solved(_))), "{answer:?}");
 }
+
+/// Each of a chain of packages needs the next, and the last needs what nobody has: what is told of all stays small.
+#[test]
+fn what_is_told_of_many_problems_does_not_grow_with_their_square() {
+    const COUNT: usize = 1000;
+    let mut pool = Pool::new("x86_64").unwrap();
+    let repo = pool.add_repo("r", 50).unwrap();
+    let mut jobs = Vec::new();
+    for number in 0..COUNT {
+        let (name, next) = (format!("link-{number}"), format!("link-{}", number + 1));
+        let input = PackageInput {
+            name: &name,
+            arch: "noarch",
+            evr: EvrInput::new(None, "1", "1"),
+            requires: &[dep(&next)],
+            ..PackageInput::default()
+        };
+        let id = pool.add_package(repo, &input).unwrap();
+        jobs.push(SolverJob::solvable(JobAction::Install, id));
+    }
+    let answer = pool.solve(&jobs, &SolverOptions::default()).unwrap();
+    let SolveResult::Problems(problems) = answer else {
+        panic!("{answer:?}");
+    };
+    assert_eq!(problems.len(), COUNT);
+    let told: usize = problems.iter().map(|problem| problem.chain.len()).sum();
+    assert_eq!(told, 100_000);
+}
