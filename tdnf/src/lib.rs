@@ -83,7 +83,7 @@ fn tdnf(argv: &[String]) -> u8 {
 
 fn mode(args: &args::Args) -> OutputMode {
     OutputMode {
-        quiet: args.options.output.quiet,
+        quiet: args.options.output.quiet || args.is_file_on_stdout(),
         verbose: args.options.output.verbose,
         ..plain_mode()
     }

@@ -128,6 +128,13 @@ impl Screen {
         }
     }
 
+    /// Shows a view that the document alone has.
+    pub fn record<V: View>(&self, view: &V) {
+        if self.shape == JsonShape::Document {
+            self.field(V::FIELD, &view.json());
+        }
+    }
+
     /// That nothing was found is the error `none`; version 1 of JSON has an empty answer alone.
     pub fn nothing_found(&self, none: impl Into<Failure>) -> Outcome<()> {
         match self.shape {

@@ -39,7 +39,7 @@ pub use options::{
     DEFAULT_TIMEOUT, Proxy, ProxyEnvironment, Route, Tls,
 };
 pub use path::{MAX_NAME, create_parents, free_space, join_below, require_space};
-pub use redact::{redact, redact_in};
+pub use redact::{redact, redact_in, without_login};
 pub use refresh::{
     DetachedCheck, MetadataSet, OlderMetadata, PartFile, RepoRefresh, SmallFile, fetch_small,
     join_url, keyring_check, part_limit, refresh,

@@ -30,6 +30,26 @@ pub(crate) fn redact_url(url: &Url) -> String {
     shown.to_string()
 }
 
+/// A URL without what lets somebody in: user and password, the query string (where tokens live), and the fragment. It
+/// still names the same file. What is no URL stays as it is.
+pub fn without_login(url: &str) -> String {
+    let Ok(mut bare) = Url::parse(url) else {
+        return url.to_owned();
+    };
+    if bare.username().is_empty()
+        && bare.password().is_none()
+        && bare.query().is_none()
+        && bare.fragment().is_none()
+    {
+        return url.to_owned();
+    }
+    let _ = bare.set_username("");
+    let _ = bare.set_password(None);
+    bare.set_query(None);
+    bare.set_fragment(None);
+    bare.to_string()
+}
+
 /// A text with each URL in it as [`redact`] shows it, all else as it stands. Without a scheme, `user:password@` counts
 /// as a login, and `?token=` and what sounds like it as a query.
 pub fn redact_in(text: &str) -> String {

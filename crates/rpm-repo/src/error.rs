@@ -147,6 +147,14 @@ pub enum Error {
         /// What is wrong.
         what: &'static str,
     },
+    /// A lock file that cannot be read or is not what it should be.
+    #[error("{file}: {why}")]
+    Lock {
+        /// The file.
+        file: String,
+        /// Where and what is wrong.
+        why: String,
+    },
     /// The stream below a document failed: I/O, decompression or verification.
     #[error("{document}: {source}")]
     Stream {

@@ -7,6 +7,7 @@
 //! | [`vars`] | `$releasever`, `$basearch` and the variable directories |
 //! | [`layout`] | which relative paths a repository may name, and where its cache lives |
 //! | [`compress`] | decompressing, hashing and verifying readers; the compressing writer |
+//! | [`lock`] | lock files: which package files make a set
 //! | [`xml`] | the one guarded XML reader all parsers share |
 //! | [`delta`] | what of a metadata file has changed since another one |
 //! | [`repomd`] | `repomd.xml`, reading and writing |
@@ -25,6 +26,7 @@ mod error;
 pub mod filelists;
 pub mod ini;
 pub mod layout;
+pub mod lock;
 pub mod metalink;
 pub mod mirrorlist;
 pub mod modules;

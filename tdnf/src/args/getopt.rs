@@ -8,14 +8,36 @@ use crate::typed::{OptionKind, told_word};
 
 /// Options that tdnf 3.6 does not have: never candidates for an abbreviation that it would
 /// resolve.
-const NEWER: [&str; 7] = [
+const NEWER: [&str; 29] = [
     "allow-older",
+    "annotation",
+    "check",
+    "cmd",
+    "compress",
+    "destdir",
+    "diff",
+    "entrypoint",
+    "env",
     "forcearch",
+    "format",
+    "image-config",
     "json-version",
+    "label",
+    "layers",
     "location",
     "lock-timeout",
+    "locked",
+    "no-rpmdb",
     "nobest",
+    "output",
+    "overlay",
+    "port",
     "repair",
+    "resolve",
+    "seed",
+    "update",
+    "user",
+    "workdir",
 ];
 
 /// Options whose empty value says nothing (scripts write `--exclude=$LIST`), or is refused with words of its own.

@@ -79,7 +79,9 @@ impl Scope {
             source == Some(ValueSource::CommandLine)
         });
         let scopes = typed.filter_map(|id| {
-            let scope = Self::from_str(id, false).ok()?;
+            // Short for --updates, but with lock.
+            let name = if id == "update" { "updates" } else { id };
+            let scope = Self::from_str(name, false).ok()?;
             Some((matches.index_of(id)?, scope))
         });
         let in_order: BTreeMap<usize, Self> = scopes.collect();
@@ -152,6 +154,11 @@ impl Args {
     /// The words after the command.
     pub fn operands(&self) -> &[String] {
         self.words.get(1..).unwrap_or_default()
+    }
+
+    /// Whether standard output is to be a file that the run writes: nothing else goes there.
+    pub fn is_file_on_stdout(&self) -> bool {
+        self.command() == Some("lock") && self.options.target.output.as_deref() == Some("-")
     }
 
     /// Whether standard output is to be JSON.

@@ -73,6 +73,11 @@ groups! {
     range: Range,
     repair: Repair,
     image: ImageOptions,
+    installed: InstalledScope,
+    locked: LockedOptions,
+    download: DownloadOptions,
+    lock: LockOptions,
+    target: TargetOption,
     ignored: Ignored,
 }
 
@@ -316,12 +321,19 @@ pub struct PlaceOptions {
     /// Installed packages that no repository has.
     #[arg(long)]
     pub extras: bool,
-    /// Installed packages.
-    #[arg(long)]
-    pub installed: bool,
     /// Newer versions of installed packages.
     #[arg(long)]
     pub upgrades: bool,
+}
+
+/// The scope that lock knows, too.
+#[derive(Debug, Clone, Default, Args)]
+#[group(skip)]
+#[command(next_help_heading = "scopes")]
+pub struct InstalledScope {
+    /// Installed packages.
+    #[arg(long)]
+    pub installed: bool,
 }
 
 /// Which packages repoquery is about.
@@ -416,12 +428,12 @@ pub struct QueryOptions {
     pub supplements: bool,
 }
 
-/// Architectures, for repoquery and reposync.
+/// Architectures, for repoquery, reposync and lock.
 #[derive(Debug, Clone, Default, Args)]
 #[group(skip)]
 #[command(next_help_heading = "options that select packages")]
 pub struct Arch {
-    /// Only packages of this architecture.
+    /// Only packages of this architecture; with lock, machines of it.
     #[arg(long, value_name = "ARCH")]
     pub arch: Vec<String>,
 }
@@ -538,9 +550,6 @@ pub struct ImageOptions {
     /// Leave no rpm database, but the lists that scanners read.
     #[arg(long)]
     pub no_rpmdb: bool,
-    /// Where the image goes: oci:DIR[:TAG], oci-archive:, docker-archive:, tar:FILE, dir:DIR.
-    #[arg(short, long, value_name = "TARGET")]
-    pub output: Option<String>,
     /// Lay what is in DIR over the root.
     #[arg(long, value_name = "DIR")]
     pub overlay: Option<String>,
@@ -553,6 +562,61 @@ pub struct ImageOptions {
     /// Where it is started.
     #[arg(long, value_name = "PATH")]
     pub workdir: Option<String>,
+}
+
+/// Lock files, for install and download.
+#[derive(Debug, Clone, Default, Args)]
+#[group(skip)]
+#[command(next_help_heading = "options about lock files")]
+pub struct LockedOptions {
+    /// Exactly the packages of the lock FILE, or nothing.
+    #[arg(long, value_name = "FILE")]
+    pub locked: Option<String>,
+    /// With --locked: look for its files in DIR first.
+    #[arg(long, value_name = "DIR")]
+    pub seed: Vec<String>,
+}
+
+/// Options of download.
+#[derive(Debug, Clone, Default, Args)]
+#[group(skip)]
+#[command(next_help_heading = "options of download")]
+pub struct DownloadOptions {
+    /// Where the packages go (the current folder).
+    #[arg(long, value_name = "DIR")]
+    pub destdir: Option<String>,
+    /// With what they need and is not installed.
+    #[arg(long)]
+    pub resolve: bool,
+}
+
+/// Options of lock.
+#[derive(Debug, Clone, Default, Args)]
+#[group(skip)]
+#[command(next_help_heading = "options of lock")]
+pub struct LockOptions {
+    /// Say what a lock would be today, and which of its files no repository has.
+    #[arg(long)]
+    pub check: bool,
+    /// Say what differs between two locks.
+    #[arg(long)]
+    pub diff: bool,
+    /// The form that is written: tdnf, konflux or manifest.
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<String>,
+    /// Bring the named packages of a lock, or all, to today's versions.
+    #[arg(long)]
+    pub update: bool,
+}
+
+/// Where what is made goes, for lock and image.
+#[derive(Debug, Clone, Default, Args)]
+#[group(skip)]
+#[command(next_help_heading = "options that say where it goes")]
+pub struct TargetOption {
+    /// FILE of lock (- is stdout); oci:DIR[:TAG], oci-archive:, docker-archive:, tar:FILE or dir:DIR of image.
+    #[arg(short, long, value_name = "TARGET")]
+    pub output: Option<String>,
 }
 
 /// Options that are taken and have no effect, as in tdnf.

@@ -163,7 +163,8 @@ fn abbreviations_of_tdnf_stay() {
                 .iter()
                 .filter(|other| other.starts_with(short))
                 .count();
-            if names.contains(&short) || fitting > 1 {
+            // --update is an option of lock, and a scope elsewhere.
+            if names.contains(&short) || fitting > 1 || short == "update" {
                 continue;
             }
             let word = format!("--{short}");

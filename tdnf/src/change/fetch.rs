@@ -16,11 +16,11 @@ use crate::session::{LoadedRepo, Packages, Session, database_keyring};
 use crate::view::Addresses;
 
 /// Folder of package files below the cache directory of a repository.
-const PACKAGES: &str = "rpms";
+pub(super) const PACKAGES: &str = "rpms";
 /// The pseudo repository of files on the command line.
 pub const CMDLINE: &str = "@cmdline";
 /// Largest package file whose size no metadata tells (files of the command line).
-const MAX_PACKAGE: u64 = 16 << 30;
+pub(super) const MAX_PACKAGE: u64 = 16 << 30;
 
 /// A package file that is there and is the one the metadata names.
 #[derive(Debug)]
@@ -52,11 +52,12 @@ impl Fetched {
 
 /// Fetches every package file of the plan, several at a time. Size and digest are checked while
 /// the bytes come; what is in the cache already is checked, too, and fetched again if it is bad. Signatures are looked
-/// at while others still come.
+/// at while others still come. `found` are files that were checked already, by their change in the plan: those of a lock.
 pub(super) fn fetch(
     session: &Session<'_>,
     plan: &Plan,
     sources: &[LoadedRepo],
+    mut found: BTreeMap<usize, PathBuf>,
 ) -> Outcome<Fetched> {
     let sources: BTreeMap<&str, &LoadedRepo> = sources
         .iter()
@@ -69,12 +70,18 @@ pub(super) fn fetch(
         let Some(origin) = &change.origin else {
             continue;
         };
-        if origin.repo == CMDLINE {
-            let path = PathBuf::from(&origin.location);
+        let there = match origin.repo.as_str() {
+            CMDLINE => Some((PathBuf::from(&origin.location), false)),
+            _ => found.remove(&index).map(|path| {
+                let cached = path.starts_with(session.cache_dir());
+                (path, cached)
+            }),
+        };
+        if let Some((path, cached)) = there {
             packages.push(FetchedPackage {
                 change: index,
                 path,
-                cached: false,
+                cached,
             });
             continue;
         }
@@ -88,6 +95,9 @@ pub(super) fn fetch(
     let keyring = database_keyring(session)?;
     let now = session.settings.environment.now;
     let (results, examined) = verify::beside(plan, &keyring, now, |there| {
+        for package in &packages {
+            there(package.change, package.path.clone());
+        }
         let mut seen = |at: usize, file: &FetchedFile| {
             if let Some((change, _)) = waiting.get(at) {
                 there(*change, file.path.clone());

@@ -10,6 +10,8 @@ mod database;
 mod elements;
 mod fetch;
 mod keys;
+mod locate;
+mod locked;
 mod record;
 mod recovery;
 mod refusals;
@@ -35,12 +37,14 @@ use crate::plan::{Plan, WeakSignature};
 use crate::session::{OnDemand, Packages, Session};
 use crate::settings::Consent;
 use crate::view;
-use crate::view::plan::WeakSignatures;
+use crate::view::plan::{PlanEntries, WeakSignatures};
 
 pub(crate) use database::{follow_rpm, refuse_old_rpm};
 pub use fetch::{CMDLINE, Fetched};
 pub(crate) use fetch::{refused, request_to};
 pub use keys::change_keys;
+pub(crate) use locked::obtain_locked;
+pub use locked::{Locked, install_locked, signers};
 pub(crate) use record::installed_in;
 pub use record::{auto_installed, mark, open_history};
 pub use recovery::{recover, say_pending};
@@ -145,17 +149,30 @@ pub fn obtain(
     packages: &Packages,
     plan: &Plan,
 ) -> Outcome<Option<Verified>> {
-    let settings = &session.settings;
-    if settings.urls_only {
+    if session.settings.urls_only {
         session.printer.show(&fetch::addresses(plan, packages)?);
         return Ok(None);
     }
     refusals::check_space(session, plan, &packages.sources)?;
+    if !is_agreed(session, plan)? {
+        return Ok(None);
+    }
+    let fetched = fetch::fetch(session, plan, &packages.sources, BTreeMap::new())?;
+    let configs = packages.sources.iter().map(|source| &source.config);
+    let verified = verify::verify(session, plan, fetched, &configs.collect::<Vec<_>>())?;
+    say_verified(session, plan, &verified);
+    Ok(Some(verified))
+}
+
+/// Shows a plan and asks; `false` where it was only to be shown.
+fn is_agreed(session: &Session<'_>, plan: &Plan) -> Outcome<bool> {
+    let settings = &session.settings;
     session.printer.show(plan);
+    session.printer.record(&PlanEntries::of(plan));
     if settings.dry_run {
         let line = "Dry run complete. Transaction is feasible. Run without --dryrun to apply the above changes.";
         session.printer.info(line);
-        return Ok(None);
+        return Ok(false);
     }
     if settings.download_only {
         session
@@ -163,16 +180,23 @@ pub fn obtain(
             .info("tdnf will only download packages needed for the transaction");
     }
     if session.printer.mode().json && settings.consent == Consent::No {
-        return Ok(None);
+        return Ok(false);
     }
     if !settings.download_only && settings.consent != Consent::No {
         refusals::check_writable(session)?;
     }
     session.confirm()?;
-    let fetched = fetch::fetch(session, plan, &packages.sources)?;
-    let verified = verify::verify(session, plan, fetched, &packages.sources)?;
-    say_waived(session, &verified);
-    Ok(Some(verified))
+    Ok(true)
+}
+
+/// Who signed what, and what was not checked.
+fn say_verified(session: &Session<'_>, plan: &Plan, verified: &Verified) {
+    let mut entries = PlanEntries::of(plan);
+    for package in verified.packages() {
+        entries.sign(package.change(), package.verdict().signer());
+    }
+    session.printer.record(&entries);
+    say_waived(session, verified);
 }
 
 /// A check that was switched off or weakened is never silent.

@@ -18,7 +18,7 @@ use crate::args::{self, Args};
 use crate::error::Failure;
 use crate::history::History;
 use crate::interrupt::Interrupt;
-use crate::plan::{ChangeReason, PackageId, PackageOrigin, PlannedAction, PlannedChange, Promised};
+use crate::plan::{ChangeReason, PackageId, PackageOrigin, PlannedAction, PlannedChange};
 use crate::screen::{JsonShape, Screen};
 use crate::session::Needs;
 use crate::settings::{Environment, Settings};
@@ -92,7 +92,8 @@ fn install(name: &str, path: &Path) -> PlannedChange {
         base: None,
         checksum: None,
         size: 0,
-        promised: Promised::default(),
+        url: String::new(),
+        promised: None,
     };
     PlannedChange {
         origin: Some(origin),
@@ -109,7 +110,7 @@ fn plan_of(changes: Vec<PlannedChange>) -> Plan {
 
 /// Fetches and verifies the packages of a plan.
 fn verified(session: &Session<'_>, plan: &Plan) -> Outcome<Verified> {
-    let fetched = fetch::fetch(session, plan, &[])?;
+    let fetched = fetch::fetch(session, plan, &[], BTreeMap::new())?;
     verify::verify(session, plan, fetched, &[])
 }
 

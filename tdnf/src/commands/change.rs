@@ -2,7 +2,7 @@
 
 use super::files::{self, PackageScope};
 use super::operands::{Operand, Operands};
-use super::{Command, Needs, keys, security, source, updateinfo};
+use super::{Command, Needs, keys, lock, security, source, updateinfo};
 use crate::args::options::{self, Definition, of};
 use crate::change;
 use crate::error::{Code, Outcome};
@@ -31,12 +31,14 @@ pub(super) const INSTALL: Command = Command {
         of::<options::SkipOptions>(),
         of::<options::SourceOptions>(),
         of::<options::Build>(),
+        of::<options::LockedOptions>(),
     ],
     example: "install nginx",
     about: "Install a package or packages on your system",
     needs: Needs::Lock,
     asks_repos: true,
     run: |session, words| match () {
+        () if session.args.options.locked.locked.is_some() => lock::install(session, words),
         () if session.args.options.build.builddeps => source::build_deps(session, words),
         () if session.args.options.source.source => source::install(session, words),
         () => change(session, words, Words::Needed, Verb::Install),
@@ -252,7 +254,7 @@ pub(super) fn open(
 }
 
 /// Names what `--exclude` is about and no package is called.
-fn tell_idle_excludes(session: &Session<'_>, packages: &Packages) {
+pub(super) fn tell_idle_excludes(session: &Session<'_>, packages: &Packages) {
     let (settings, pool) = (&session.settings, &packages.pool);
     let given = settings.excludes.iter().skip(settings.conf_excludes.len());
     for pattern in given {

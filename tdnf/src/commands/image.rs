@@ -30,6 +30,7 @@ pub(super) const COMMAND: Command = Command {
     usage: "-o TARGET PACKAGE|FILE.rpm|URL...",
     operands: Operands::all(Operand::Available),
     options: &[
+        of::<options::TargetOption>(),
         of::<options::ImageOptions>(),
         of::<options::Arch>(),
         of::<options::ChangeOptions>(),
@@ -126,7 +127,7 @@ impl Wanted {
     fn of(session: &Session<'_>) -> Outcome<Self> {
         let options = &session.args.options;
         let given = &options.image;
-        let output = given.output.clone().ok_or_else(|| {
+        let output = options.target.output.clone().ok_or_else(|| {
             Failure::invalid("image: -o TARGET says where the image goes, such as oci:DIR")
         })?;
         let target = Target::parse(&output)?;

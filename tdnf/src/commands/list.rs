@@ -31,6 +31,7 @@ pub(super) const LIST: Command = Command {
     options: &[
         of::<options::Scopes>(),
         of::<options::PlaceOptions>(),
+        of::<options::InstalledScope>(),
         of::<options::Advisories>(),
         of::<options::Excludes>(),
     ],

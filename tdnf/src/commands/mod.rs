@@ -6,12 +6,14 @@ mod check_installed;
 mod clean;
 mod convert_db;
 mod count;
+mod download;
 mod files;
 pub mod help;
 mod history;
 mod image;
 mod keys;
 mod list;
+mod lock;
 mod makecache;
 mod mark;
 pub mod operands;
@@ -107,6 +109,7 @@ pub const ALL: &[Command] = &[
     count::COMMAND,
     change::DISTRO_SYNC,
     change::DOWNGRADE,
+    download::COMMAND,
     change::ERASE,
     history::COMMAND,
     image::COMMAND,
@@ -114,6 +117,7 @@ pub const ALL: &[Command] = &[
     change::INSTALL,
     keys::COMMAND,
     list::LIST,
+    lock::COMMAND,
     makecache::COMMAND,
     mark::COMMAND,
     search::PROVIDES,
@@ -189,7 +193,9 @@ fn run(
         );
         return Err(Failure::invalid(line));
     }
-    if command.asks_repos && (args.operands().is_empty() || session.misses_repos()) {
+    let is_locked = args.options.locked.locked.is_some();
+    let asks = command.asks_repos && !is_locked;
+    if asks && (args.operands().is_empty() || session.misses_repos()) {
         session.require_repos()?;
     }
     tell_surplus(command, &session, args.operands());
@@ -203,8 +209,9 @@ const ALWAYS_FITTING: [&str; 3] = ["assumeno", "assumeyes", "disableexcludes"];
 fn tell_foreign_options(command: &'static Command, session: &Session<'_>) {
     let defines = |command: &'static Command, name: &str| {
         let known = help::with_options(command);
-        let is_scope =
-            name == "obsoletes" && known.get_arguments().any(|own| own.get_id() == "recent");
+        // Scopes; --update is short for --updates there.
+        let is_scope = ["obsoletes", "update"].contains(&name)
+            && known.get_arguments().any(|own| own.get_id() == "recent");
         is_scope
             || known
                 .get_arguments()

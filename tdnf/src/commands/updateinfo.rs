@@ -32,6 +32,7 @@ pub(super) const COMMAND: Command = Command {
         of::<options::Detail>(),
         of::<options::Scopes>(),
         of::<options::PlaceOptions>(),
+        of::<options::InstalledScope>(),
     ],
     example: "updateinfo list --security",
     about: "Display advisories about packages",

@@ -12,7 +12,7 @@ use crate::session::Packages;
 impl Packages {
     /// The best of some packages of one name: of the preferred repository, then of the best
     /// architecture, then the newest. Excluded packages are out.
-    pub(super) fn best(&self, candidates: &[SolvableId]) -> Option<SolvableId> {
+    pub fn best(&self, candidates: &[SolvableId]) -> Option<SolvableId> {
         let all = candidates.iter().copied();
         self.first(all.filter(|id| !self.pool.is_excluded(*id)))
     }

@@ -34,7 +34,7 @@ pub use matcher::{Verb, of, select};
 pub use missing::{Sought, all_missing};
 pub use policy::SolverPolicy;
 pub use request::Request;
-pub use solve::{named_only, solve};
+pub use solve::{change, named_only, solve};
 pub use source::build_deps;
 
 /// What is asked of the solver.

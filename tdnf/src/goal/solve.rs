@@ -17,7 +17,7 @@ use crate::note::Note;
 use crate::plan::{
     ChangeReason, PackageId, PackageOrigin, Plan, PlannedAction, PlannedChange, Promised,
 };
-use crate::session::{OnDemand, Packages};
+use crate::session::{LoadedRepo, OnDemand, Packages};
 
 /// Rounds of dropping jobs that cannot be done, and of trimming install-only packages.
 const MAX_ROUNDS: usize = 20;
@@ -410,7 +410,8 @@ fn reason(step: &TransactionStep, goal: &Goal, name: &str) -> ChangeReason {
     }
 }
 
-fn change(
+/// The change of a package as a plan has it: all that is known of it.
+pub fn change(
     packages: &Packages,
     id: SolvableId,
     action: PlannedAction,
@@ -425,10 +426,11 @@ fn change(
         base: text(&facts.location_base),
         checksum: text(&facts.checksum).map(|hex| (facts.checksum_kind.clone(), hex)),
         size: facts.package_size,
-        promised: Promised {
+        url: packages.url_of(id, &facts.location, &facts.location_base),
+        promised: Some(Promised {
             provides: packages.pool.deps(id, DepGroup::Provides),
             requires: requires(packages, id),
-        },
+        }),
     };
     Ok(PlannedChange {
         action,
@@ -458,6 +460,15 @@ impl Packages {
             release: release.to_owned(),
             arch: self.pool.arch(id).to_owned(),
         }
+    }
+
+    /// The first URL of a package of a repository, without a login; empty where it has none that may be followed.
+    fn url_of(&self, id: SolvableId, location: &str, base: &str) -> String {
+        let base = Some(base).filter(|base| !base.is_empty());
+        let source = LoadedRepo::find(&self.sources, &self.repo_of(id));
+        let urls = source.and_then(|source| source.urls_of(location, base).ok());
+        let first = urls.and_then(|urls| urls.into_iter().next());
+        first.map_or_else(String::new, |url| repo_client::without_login(&url))
     }
 
     /// The repository of a package as tables show it.

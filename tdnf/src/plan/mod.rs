@@ -108,9 +108,11 @@ pub struct PackageOrigin {
     pub checksum: Option<(String, String)>,
     /// Size of the file in bytes; 0 if unknown.
     pub size: u64,
-    /// What the solver was told about its dependencies.
+    /// The first URL that it is fetched from, without a login; empty where there is none.
+    pub url: String,
+    /// What the solver was told about its dependencies; none where nobody told it.
     #[serde(skip)]
-    pub promised: Promised,
+    pub promised: Option<Promised>,
 }
 
 /// Dependencies of a package as the metadata has them, each as text.
@@ -214,7 +216,7 @@ impl Plan {
             .changes
             .iter_mut()
             .flat_map(|change| &mut change.origin);
-        origins.for_each(|origin| origin.promised = Promised::default());
+        origins.for_each(|origin| origin.promised = None);
     }
 
     /// The changes of one kind, in order. A package that goes because it is obsoleted counts

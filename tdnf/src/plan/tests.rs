@@ -20,7 +20,8 @@ fn install(name: &str) -> PlannedChange {
             base: None,
             checksum: None,
             size: 6649,
-            promised: Promised::default(),
+            url: String::new(),
+            promised: None,
         }),
         ..PlannedChange::bare(identity(name, 0))
     }

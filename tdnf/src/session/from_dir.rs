@@ -34,6 +34,14 @@ pub fn packages_below(dir: &Path) -> Outcome<Vec<PathBuf>> {
 /// What ends in `.rpm` below a folder and is no folder, sorted: of the entries that are `wanted`
 /// alone. Links are not followed.
 pub fn files_below(dir: &Path, wanted: &dyn Fn(&DirEntry) -> bool) -> Outcome<Vec<PathBuf>> {
+    let mut found = any_below(dir, wanted)?;
+    found.retain(|path| path.extension().is_some_and(|end| end == "rpm"));
+    Ok(found)
+}
+
+/// What is no folder below a folder, whatever it is called, sorted: of the entries that are `wanted` alone. Links are
+/// not followed.
+pub fn any_below(dir: &Path, wanted: &dyn Fn(&DirEntry) -> bool) -> Outcome<Vec<PathBuf>> {
     let mut found = Vec::new();
     collect(dir, MAX_DEPTH, wanted, &mut found)?;
     found.sort();
@@ -54,7 +62,7 @@ fn collect(
         }
         if kind.is_dir() && depth > 0 {
             collect(&path, depth - 1, wanted, found)?;
-        } else if !kind.is_dir() && path.extension().is_some_and(|end| end == "rpm") {
+        } else if !kind.is_dir() {
             found.push(path);
         }
     }

@@ -39,7 +39,7 @@ use crate::screen::Screen;
 use crate::settings::{Consent, Settings};
 use repos::FoundRepos;
 
-pub use from_dir::{files_below, packages_below};
+pub use from_dir::{any_below, files_below, packages_below};
 pub use holder::Holder;
 pub use keys::{
     KeyPlace, NO_REPOSITORY, OfferedKey, StoredKey, database_keyring, offered_keys, stored_keys,
@@ -157,6 +157,40 @@ impl<'a> Session<'a> {
         }
         let path = InstanceLock::path(&settings.root, &settings.persist_dir);
         InstanceLock::acquire(&path, settings, self.printer)
+    }
+
+    /// The same run for a machine of this architecture and, where one is given, this release: it only reads. What was
+    /// said is not said again.
+    pub fn as_on(&self, arch: &str, releasever: Option<&str>) -> Outcome<Self> {
+        let releasever = releasever.map(str::to_owned);
+        let settings = Settings {
+            arch: arch.to_owned(),
+            releasever: releasever.or_else(|| self.settings.releasever.clone()),
+            warnings: Vec::new(),
+            ..self.settings.clone()
+        };
+        let interrupt = self.interrupt.clone();
+        let other = Self::open(settings, self.args, self.printer, interrupt, Needs::Nothing)?;
+        other.typos_told.set(self.typos_told.get());
+        other.values_told.set(self.values_told.get());
+        Ok(Self {
+            on_new_metadata: self.on_new_metadata,
+            ..other
+        })
+    }
+
+    /// What `$releasever` stands for, where it was given or a repository that is on uses it.
+    pub fn used_releasever(&self) -> Outcome<Option<String>> {
+        if self.settings.releasever.is_some() {
+            return Ok(self.settings.releasever.clone());
+        }
+        let found = repos::read(&self.settings, &self.cache_dir, &self.vars())?;
+        let uses = |repo: &RepoConfig| {
+            let mut unknown = repo.unknown_variables.iter();
+            repo.enabled && unknown.any(|variable| variable.name == "releasever")
+        };
+        let is_used = found.repos.iter().any(uses);
+        is_used.then(|| releasever::detect(self)).transpose()
     }
 
     /// Nothing more will be written: the lock's file says no more who holds it.

@@ -35,6 +35,8 @@ pub struct Packages {
     pub arch: String,
     has_file_lists: bool,
     knows_merged_paths: bool,
+    /// They are for a root in which nothing is: no folder of it is a link yet.
+    of_no_root: bool,
     /// Hidden because `minversions` asks for a newer one.
     pub too_old: HashSet<SolvableId>,
     /// Installed packages by name: what is installed is asked for again and again.
@@ -119,7 +121,9 @@ impl Session<'_> {
 
     /// The packages of `sources` alone; nothing counts as installed.
     pub fn packages_of(&self, sources: Vec<LoadedRepo>) -> Outcome<Packages> {
-        self.assemble(sources, None)
+        let mut packages = self.assemble(sources, None)?;
+        packages.of_no_root = true;
+        Ok(packages)
     }
 
     fn assemble(
@@ -272,6 +276,7 @@ impl Packages {
             arch: arch.to_owned(),
             has_file_lists: false,
             knows_merged_paths: false,
+            of_no_root: false,
             too_old: HashSet::new(),
             by_name: OnceCell::new(),
             modular: HashMap::new(),
@@ -303,7 +308,7 @@ impl Packages {
         if !self.load_file_lists(session)? {
             return Ok(false);
         }
-        let merged = usr_merge::merged(&session.settings.root);
+        let merged = self.merged(session);
         let other = |path: &str| usr_merge::other_name(path, &merged);
         let looked_for = self
             .catalog
@@ -312,13 +317,21 @@ impl Packages {
         Ok(looked_for > 0)
     }
 
+    /// The folders of the root that are links to their namesakes in `/usr`.
+    fn merged(&self, session: &Session<'_>) -> Vec<&'static str> {
+        match self.of_no_root {
+            true => Vec::new(),
+            false => usr_merge::merged(&session.settings.root),
+        }
+    }
+
     /// Teaches the solver, once, that `/bin/x` and `/usr/bin/x` are one file where `/bin` of the
     /// root is a link; says whether it has learnt something.
     fn learn_merged_paths(&mut self, session: &Session<'_>) -> Outcome<bool> {
         if std::mem::replace(&mut self.knows_merged_paths, true) {
             return Ok(false);
         }
-        let merged = usr_merge::merged(&session.settings.root);
+        let merged = self.merged(session);
         if merged.is_empty() {
             return Ok(false);
         }

@@ -145,7 +145,8 @@ impl Settings {
             let line = format!("--{name}: argument is empty string");
             return Err(Failure::invalid(line));
         }
-        check_combinations(incoming, options.urls.urls)?;
+        let is_download = args.command() == Some(DOWNLOAD);
+        check_combinations(incoming, options.urls.urls, is_download)?;
         let arch = general.forcearch.as_ref();
         let root = PathBuf::from(general.installroot.as_deref().unwrap_or("/"));
         let config_file = paths::config_file(general.config.as_deref(), &root)?;
@@ -183,12 +184,17 @@ impl Settings {
             releasever: general.releasever.clone(),
             arch: arch.unwrap_or(&environment.machine).clone(),
             dbpath: defined(&general.rpmdefine, "_dbpath"),
-            consent: consent(change),
+            consent: match consent(change) {
+                Consent::Ask if is_download => Consent::Yes,
+                given => given,
+            },
             check_signatures: !incoming.nogpgcheck && !incoming.skipsignature,
-            download_only: incoming.downloadonly,
-            download_dir: incoming.downloaddir.as_ref().map(PathBuf::from),
-            alldeps: incoming.alldeps,
-            nodeps: incoming.nodeps,
+            download_only: incoming.downloadonly || is_download,
+            download_dir: download_dir(options, is_download),
+            // What is named comes, installed or not.
+            alldeps: incoming.alldeps || is_download && !options.download.resolve,
+            nodeps: incoming.nodeps
+                || is_download && !options.download.resolve && !incoming.alldeps,
             skips: options.skips,
             best: incoming.best && !incoming.nobest,
             nobest: incoming.nobest,
@@ -284,15 +290,26 @@ fn tell_inert(options: &Options, warnings: &mut Vec<String>) {
     }
 }
 
+/// The command that fetches packages and changes nothing.
+const DOWNLOAD: &str = "download";
+
+/// Where packages go that are kept: the current folder with `download`, unless another one is named.
+fn download_dir(options: &Options, is_download: bool) -> Option<PathBuf> {
+    let destdir = options.download.destdir.as_ref().filter(|_| is_download);
+    let given = destdir.or(options.incoming.downloaddir.as_ref());
+    let here = is_download.then(|| PathBuf::from("."));
+    given.map(PathBuf::from).or(here)
+}
+
 /// Options that need others.
-fn check_combinations(incoming: &Incoming, urls_only: bool) -> Outcome<()> {
+fn check_combinations(incoming: &Incoming, urls_only: bool, is_download: bool) -> Outcome<()> {
     let (dir, all, none) = (
         Code::CLI_DOWNLOADDIR_REQUIRES_DOWNLOADONLY,
         Code::CLI_ALLDEPS_REQUIRES_DOWNLOADONLY,
         Code::CLI_NODEPS_REQUIRES_DOWNLOADONLY,
     );
     match incoming {
-        given if given.downloadonly => Ok(()),
+        given if given.downloadonly || is_download => Ok(()),
         given if given.downloaddir.is_some() => Err(dir.into()),
         _ if urls_only => Ok(()),
         given if given.alldeps => Err(all.into()),

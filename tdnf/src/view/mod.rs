@@ -6,6 +6,7 @@ pub mod conversion;
 pub mod history;
 pub mod image;
 pub mod keys;
+pub mod lock;
 pub mod notes;
 pub mod packages;
 pub mod plan;

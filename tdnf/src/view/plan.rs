@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use cli_kit::human_size;
+use rpm_trust::SignedBy;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -218,6 +219,83 @@ fn row(change: &PlannedChange) -> ChangeRow<'_> {
         evr: change.package.version_release(),
         install_size: change.install_size,
         repo: change.repo(),
+    }
+}
+
+/// All that is known of the changes of a plan. The text is the table.
+#[derive(Serialize)]
+#[serde(transparent)]
+pub struct PlanEntries<'a>(Vec<PlanEntry<'a>>);
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct PlanEntry<'a> {
+    action: PlannedAction,
+    name: &'a str,
+    epoch: u32,
+    version: &'a str,
+    release: &'a str,
+    arch: &'a str,
+    reason: ChangeReason,
+    repo: &'a str,
+    location: Option<&'a str>,
+    url: Option<&'a str>,
+    size: Option<u64>,
+    checksum: Option<EntryChecksum<'a>>,
+    signer: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "PascalCase")]
+struct EntryChecksum<'a> {
+    r#type: &'a str,
+    value: &'a str,
+}
+
+impl<'a> PlanEntries<'a> {
+    /// Without signers: nothing was fetched yet.
+    pub fn of(plan: &'a Plan) -> Self {
+        let entry = |change: &'a PlannedChange| {
+            let (package, origin) = (&change.package, change.origin.as_ref());
+            let checksum = origin.and_then(|origin| origin.checksum.as_ref());
+            PlanEntry {
+                action: change.action,
+                name: &package.name,
+                epoch: package.epoch,
+                version: &package.version,
+                release: &package.release,
+                arch: &package.arch,
+                reason: change.reason,
+                repo: change.repo(),
+                location: origin.map(|origin| &*origin.location),
+                url: origin
+                    .map(|origin| &*origin.url)
+                    .filter(|url| !url.is_empty()),
+                size: origin.map(|origin| origin.size),
+                checksum: checksum.map(|(kind, value)| EntryChecksum {
+                    r#type: kind,
+                    value,
+                }),
+                signer: None,
+            }
+        };
+        Self(plan.changes.iter().map(entry).collect())
+    }
+
+    /// Says who signed the package of a change.
+    pub fn sign(&mut self, change: usize, signer: Option<&'a SignedBy>) {
+        if let Some(entry) = self.0.get_mut(change) {
+            entry.signer = signer.map(|key| &*key.fingerprint);
+        }
+    }
+}
+
+impl View for PlanEntries<'_> {
+    const FIELD: &'static str = "Plan";
+    const SINCE: JsonShape = JsonShape::Document;
+
+    fn json(&self) -> impl Serialize {
+        self
     }
 }
 

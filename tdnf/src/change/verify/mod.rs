@@ -20,7 +20,7 @@ use rpm_trust::{KeyInfo, Keyring};
 use super::fetch::{CMDLINE, Fetched};
 use crate::error::{At, Code, Failure, Outcome};
 use crate::plan::{PackageOrigin, Plan, PlannedChange, WeakSignature};
-use crate::session::{LoadedRepo, OfferedKey, Session, offered_keys};
+use crate::session::{OfferedKey, Session, offered_keys};
 use rpm_transaction::Identity;
 
 pub(super) use ahead::{Examined, beside};
@@ -103,7 +103,7 @@ pub(super) fn verify(
     session: &Session<'_>,
     plan: &Plan,
     fetched: Fetched,
-    sources: &[LoadedRepo],
+    repos: &[&RepoConfig],
 ) -> Outcome<Verified> {
     let (fetched, keyring, mut examined) = fetched.into_parts();
     let mut bench = Judge {
@@ -118,9 +118,9 @@ pub(super) fn verify(
         let Some(change) = plan.changes.get(item.change) else {
             continue;
         };
-        let repo = LoadedRepo::find(sources, change.repo());
+        let repo = repos.iter().find(|repo| repo.id == change.repo());
         let found = examined.take(item.change);
-        let result = bench.package(&item.path, change, found, repo.map(|source| &source.config));
+        let result = bench.package(&item.path, change, found, repo.copied());
         match result {
             Ok((identity, verdict)) => packages.push(VerifiedPackage {
                 change: item.change,
@@ -155,20 +155,20 @@ fn is_damage(code: Code) -> bool {
 }
 
 /// Judges a package file that is kept and not installed: it must be the package `expected`, whole,
-/// and signed by a key of `keyring`.
+/// and signed by a key of `keyring` as far as the policy asks for that.
 pub fn file(
     session: &Session<'_>,
     path: &Path,
     expected: &crate::plan::PackageId,
-    keyring: &Keyring,
-    admitted: &Admitted,
-) -> Outcome<()> {
+    (keyring, admitted): (&Keyring, &Admitted),
+    policy: Policy,
+) -> Outcome<Verdict> {
     let change = PlannedChange::bare(expected.clone());
     let now = session.settings.environment.now;
     let (_, evidence) = examine(path, &change, keyring, now)?;
-    match judge_admitting(&evidence, Policy::GpgCheck, &admitted.weaknesses) {
-        Verdict::Accepted(_) => Ok(()),
+    match judge_admitting(&evidence, policy, &admitted.weaknesses) {
         Verdict::Refused(refusal) => Err(refused(path, &refusal, admitted)),
+        accepted => Ok(accepted),
     }
 }
 
@@ -233,7 +233,7 @@ impl Judge<'_, '_> {
         }
         if let Verdict::Refused(Refusal::Unsigned) = &verdict
             && self.takes_unsigned_files()
-            && change.repo() == CMDLINE
+            && repo.is_none()
         {
             verdict = judge_admitting(&evidence, Policy::NoGpgCheck, &admitted.weaknesses);
         }
@@ -253,8 +253,8 @@ impl Judge<'_, '_> {
         }
     }
 
-    /// Whether the administrator says that files of the command line, which no repository speaks for,
-    /// need no signature. One that is there is judged all the same.
+    /// Whether the administrator says that files of the command line, and of a lock whose repository is not known here,
+    /// for which no repository speaks, need no signature. One that is there is judged all the same.
     fn takes_unsigned_files(&self) -> bool {
         let main = &self.session.settings.main;
         main.cligpgcheck.or(main.gpgcheck) == Some(false)
@@ -466,7 +466,8 @@ fn check_promise<R: Read>(
     let Some(origin) = change.origin.as_ref().filter(from_repo) else {
         return Ok(());
     };
-    let Some(difference) = promised::broken(&package.header, &origin.promised) else {
+    let broken = |promised| promised::broken(&package.header, promised);
+    let Some(difference) = origin.promised.as_ref().and_then(broken) else {
         return Ok(());
     };
     let repo = &origin.repo;

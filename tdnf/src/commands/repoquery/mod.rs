@@ -29,6 +29,7 @@ pub(super) const COMMAND: Command = Command {
     options: &[
         of::<options::SelectOptions>(),
         of::<options::PlaceOptions>(),
+        of::<options::InstalledScope>(),
         of::<options::Arch>(),
         of::<options::QueryOptions>(),
         of::<options::SourceOptions>(),

@@ -32,8 +32,9 @@ pub(super) enum QueryScope {
 
 impl QueryScope {
     pub(super) fn of(session: &Session<'_>) -> Outcome<Self> {
-        let (place, select) = (&session.args.options.place, &session.args.options.select);
-        let plain = place.installed || place.available;
+        let given = &session.args.options;
+        let (place, select, installed) = (&given.place, &given.select, given.installed.installed);
+        let plain = installed || place.available;
         if place.extras && (plain || select.duplicates) || select.duplicates && plain {
             return Err(Failure::invalid(
                 "--extras, --duplicates and --installed or --available exclude each other",
@@ -46,7 +47,7 @@ impl QueryScope {
             ("upgrades", place.upgrades, Self::Upgrades),
             ("downgrades", place.downgrades, Self::Downgrades),
             ("available", place.available, Self::Available),
-            ("installed", place.installed, Self::Installed),
+            ("installed", installed, Self::Installed),
         ];
         let mut given = given.into_iter().filter(|(_, is_given, _)| *is_given);
         let Some((name, _, chosen)) = given.next() else {

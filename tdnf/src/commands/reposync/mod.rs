@@ -18,6 +18,7 @@ use crate::session::{Freshness, LoadedRepo, PRIMARY, Session, database_keyring, 
 use crate::view::repos::{RepoCopies, RepoCopy};
 pub(crate) use checked::CHECKED;
 use checked::CheckedFiles;
+use rpm_trust::policy::Policy;
 use wanted::WantedPackage;
 
 /// Most `--arch` options, as in tdnf.
@@ -266,7 +267,14 @@ fn check(session: &Session<'_>, source: &LoadedRepo, got: &[Got<'_>]) -> Outcome
     let mut failures = Vec::new();
     for file in got {
         let (path, identity) = (&file.path, &file.package.identity);
-        if let Err(failure) = change::verify_file(session, path, identity, &keyring, &admitted) {
+        let judged = change::verify_file(
+            session,
+            path,
+            identity,
+            (&keyring, &admitted),
+            Policy::GpgCheck,
+        );
+        if let Err(failure) = judged {
             std::fs::remove_file(path).at(path)?;
             failures.push((file.package.name(), failure));
         }

@@ -13,7 +13,7 @@ use rpm_repo::xml::XmlLimits;
 
 use super::{Failures, SyncWish};
 use crate::error::{Code, Failure, Outcome};
-use crate::plan::{PackageId, PackageOrigin, Promised};
+use crate::plan::{PackageId, PackageOrigin};
 use crate::session::{LeftOut, LoadedRepo, Session, SnapshotList};
 
 /// Architectures of source packages.
@@ -37,7 +37,8 @@ impl WantedPackage {
                 base: package.location_base().map(str::to_owned),
                 checksum,
                 size: package.package_size(),
-                promised: Promised::default(),
+                url: String::new(),
+                promised: None,
             },
         }
     }

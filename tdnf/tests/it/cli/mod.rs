@@ -16,6 +16,7 @@ mod key_life;
 mod keys;
 mod layouts;
 mod locations;
+mod lock;
 mod log;
 mod plugins;
 mod programs;

@@ -1,0 +1,198 @@
+//! `lock`: writes, checks, updates and compares lock files; and what `--locked` does with them (docs/lock.md).
+
+mod check;
+mod make;
+mod update;
+
+use std::io::Read;
+use std::path::{Path, PathBuf};
+
+use rpm_repo::lock::{Lock, LockFormat, LockedArch, MAX_LOCK, differences};
+use rustix::fs::OFlags;
+use whole_file::{Access, Durability, open_named};
+
+use super::Command;
+use super::operands::{Operand, Operands};
+use crate::args::options::{self, of};
+use crate::change::{self, Locked};
+use crate::error::{At, Code, Failure, Outcome};
+use crate::session::Session;
+use crate::view::lock::{LockDifferences, LockText};
+
+/// The file that is meant where none is named.
+const FILE: &str = "tdnf.lock";
+/// The name of standard output.
+const STDOUT: &str = "-";
+/// Exit code where locks differ, as that of diff.
+const DIFFERENT: u8 = 1;
+
+pub(super) const COMMAND: Command = Command {
+    name: "lock",
+    usage: "[-o FILE] PACKAGE... | --installed | --check [FILE] | --update FILE [PACKAGE...] | --diff FILE FILE",
+    operands: Operands::all(Operand::Available),
+    options: &[
+        of::<options::TargetOption>(),
+        of::<options::LockOptions>(),
+        of::<options::InstalledScope>(),
+        of::<options::Arch>(),
+        of::<options::Incoming>(),
+        of::<options::Excludes>(),
+        of::<options::SkipOptions>(),
+    ],
+    example: "lock -o /srv/packages/nginx.lock nginx",
+    about: "Write down which package files a set is, to install the same later",
+    never_dry: true,
+    run,
+    ..Command::PLAIN
+};
+
+fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
+    let given = &session.args.options.lock;
+    let is_installed = session.args.options.installed.installed;
+    match ([given.check, given.update, given.diff, is_installed], words) {
+        ([false, false, false, false], []) => Err(Code::PACKAGE_REQUIRED.into()),
+        ([false, false, false, false], words) => make::write(session, words),
+        ([true, false, false, false], []) => check::check(session, FILE),
+        ([true, false, false, false], [file]) => check::check(session, file),
+        ([false, true, false, false], []) => update::update(session, FILE, &[]),
+        ([false, true, false, false], [file, names @ ..]) => update::update(session, file, names),
+        ([false, false, true, false], [old, new]) => diff(session, old, new),
+        ([false, false, false, true], []) => make::write_installed(session),
+        ([true, false, false, false], _) => Err(Failure::invalid("--check takes one lock file")),
+        ([false, false, true, false], _) => Err(Failure::invalid("--diff takes two lock files")),
+        ([false, false, false, true], _) => Err(Failure::invalid(
+            "--installed takes no packages: it locks what is installed",
+        )),
+        _ => Err(Failure::invalid(
+            "--check, --update, --diff and --installed exclude each other",
+        )),
+    }
+}
+
+/// `install --locked`.
+pub(super) fn install(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
+    let (section, seeds) = locked(session, words)?;
+    let (section, seeds) = (&section, seeds.as_slice());
+    change::install_locked(session, &Locked { section, seeds })
+}
+
+/// `download --locked`: all of it, whatever is installed.
+pub(super) fn download(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
+    let (section, seeds) = locked(session, words)?;
+    let (section, seeds) = (&section, seeds.as_slice());
+    change::obtain_locked(session, &Locked { section, seeds }).map(|_| 0)
+}
+
+/// What a lock says of this machine's architecture, and the folders that are looked into.
+fn locked(session: &Session<'_>, words: &[String]) -> Outcome<(LockedArch, Vec<PathBuf>)> {
+    let given = &session.args.options.locked;
+    let file = given.locked.as_deref().unwrap_or(FILE);
+    if let Some(word) = words.first() {
+        let line = format!("--locked installs exactly what {file} names: {word} is more");
+        return Err(Failure::invalid(line));
+    }
+    let mut lock = read(session, file)?;
+    let arch = &session.settings.arch;
+    let Some(section) = lock.architectures.remove(arch) else {
+        let known: Vec<&str> = lock.architectures.keys().map(String::as_str).collect();
+        let line = format!(
+            "{file}: it has no packages for {arch}, only for {}",
+            known.join(", ")
+        );
+        return Err(Failure::invalid(line).hint("--forcearch ARCH acts as another machine"));
+    };
+    let seeds = given.seed.iter().map(PathBuf::from).collect();
+    Ok((section, seeds))
+}
+
+/// Reads a lock; keys that nobody knows are said.
+fn read(session: &Session<'_>, file: &str) -> Outcome<Lock> {
+    let path = Path::new(file);
+    let (opened, _) = open_named(path, OFlags::RDONLY).at(path)?;
+    let mut bytes = Vec::new();
+    opened.take(MAX_LOCK + 1).read_to_end(&mut bytes).at(path)?;
+    let (lock, unknown) =
+        Lock::read(file, &bytes).map_err(|error| Failure::invalid(error.to_string()))?;
+    if !unknown.is_empty() {
+        session.warn_once(&format!(
+            "warning: {file}: keys without effect here: {}",
+            unknown.join(", ")
+        ));
+    }
+    Ok(lock)
+}
+
+/// The format that is asked for.
+fn format(session: &Session<'_>) -> Outcome<LockFormat> {
+    let Some(name) = &session.args.options.lock.format else {
+        return Ok(LockFormat::default());
+    };
+    LockFormat::of(name).ok_or_else(|| {
+        let line = format!(
+            "--format={name}: {} are known",
+            LockFormat::NAMES.join(", ")
+        );
+        Failure::invalid(line)
+    })
+}
+
+/// Writes a lock, whole or not at all; `file` is used where `-o` names none.
+fn put(session: &Session<'_>, lock: &Lock, file: &str) -> Outcome<u8> {
+    let text = lock.write(format(session)?);
+    let file = session
+        .args
+        .options
+        .target
+        .output
+        .as_deref()
+        .unwrap_or(file);
+    if file == STDOUT {
+        session.printer.show(&LockText(&text));
+        return Ok(0);
+    }
+    let path = Path::new(file);
+    whole_file::replace(path, text.as_bytes(), Access::Umask, Durability::Synced).at(path)?;
+    for (arch, section) in &lock.architectures {
+        let count = section.packages.len();
+        session
+            .printer
+            .info(&format!("{file}: {count} packages for {arch}"));
+    }
+    Ok(0)
+}
+
+/// `--diff`.
+fn diff(session: &Session<'_>, old: &str, new: &str) -> Outcome<u8> {
+    let (old, new) = (read(session, old)?, read(session, new)?);
+    Ok(show(session, &compare(&old, &new)))
+}
+
+/// What differs, by architecture.
+type Differing = Vec<(String, Vec<rpm_repo::lock::Difference>)>;
+
+fn compare(old: &Lock, new: &Lock) -> Differing {
+    let none = LockedArch::default();
+    let mut all: Vec<&String> = old
+        .architectures
+        .keys()
+        .chain(new.architectures.keys())
+        .collect();
+    all.sort();
+    all.dedup();
+    let section = |lock: &Lock, arch: &String| lock.architectures.get(arch).cloned();
+    let each = all.into_iter().map(|arch| {
+        let (old, new) = (section(old, arch), section(new, arch));
+        let (old, new) = (old.as_ref().unwrap_or(&none), new.as_ref().unwrap_or(&none));
+        (arch.clone(), differences(old, new))
+    });
+    each.filter(|(_, found)| !found.is_empty()).collect()
+}
+
+/// Shows what differs; the exit code.
+fn show(session: &Session<'_>, differing: &Differing) -> u8 {
+    session.printer.show(&LockDifferences(differing));
+    match differing.is_empty() {
+        true => 0,
+        false => DIFFERENT,
+    }
+}
