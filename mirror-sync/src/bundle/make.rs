@@ -19,6 +19,7 @@ use crate::error::{Error, Result};
 use crate::layout::{self, CURRENT, MAX_INDEX};
 use crate::manifest::{self, Manifest, SnapshotFile};
 use crate::plan::closure::{self, ClosureRequest, SolverSource};
+use crate::plan::locked::LockedSet;
 use crate::plan::{differences, package_names};
 use crate::regenerate::{self, MetadataOrder};
 use crate::snapshot;
@@ -74,6 +75,8 @@ pub(crate) struct Orders<'a> {
     pub(crate) site: String,
     /// What its hosts ask for; everything if there is none.
     pub(crate) requests: Vec<SiteRequest>,
+    /// Locks whose packages it is to have.
+    pub(crate) locks: Vec<LockedSet>,
     /// What it confirmed.
     pub(crate) receipts: Vec<Receipt>,
     pub(crate) options: &'a BundleOptions,
@@ -296,7 +299,7 @@ fn choose(
     orders: &Orders<'_>,
     before: Option<&Contents>,
 ) -> Result<Refused> {
-    if orders.requests.is_empty() {
+    if orders.requests.is_empty() && orders.locks.is_empty() {
         return as_before(works, before);
     }
     let mut failed = Vec::new();
@@ -316,6 +319,7 @@ fn choose(
             chosen.entry(id).or_default().extend(set);
         }
     }
+    failed.extend(of_locks(works, &orders.locks, &mut chosen));
     for work in works {
         work.part = true;
         work.keep = chosen.remove(&work.source.repo).unwrap_or_default();
@@ -324,6 +328,26 @@ fn choose(
         }
     }
     Ok(failed)
+}
+
+/// Adds the packages that locks name, wherever they are; returns those that no repository has.
+fn of_locks(
+    works: &[BundleRepo],
+    locks: &[LockedSet],
+    chosen: &mut BTreeMap<String, BTreeSet<String>>,
+) -> Refused {
+    let mut failed = Refused::new();
+    for locked in locks {
+        for work in works {
+            let named = locked.named(&work.packages).into_iter();
+            let named = work.locations().zip(named).filter(|(_, named)| *named);
+            let own = chosen.entry(work.source.repo.clone()).or_default();
+            own.extend(named.map(|(location, _)| location));
+        }
+        let all = works.iter().flat_map(|work| &work.packages);
+        failed.extend(locked.missing(all, |_| true));
+    }
+    failed
 }
 
 /// Without a request a site goes on as before: it gets all of a repository that it has whole, and of one that it

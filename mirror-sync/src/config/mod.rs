@@ -258,6 +258,8 @@ pub(crate) struct SelectSection {
     pub(crate) no_debug: bool,
     /// Only packages of advisories: kinds (`security`), ids, or CVE names.
     pub(crate) advisories: Vec<String>,
+    /// Only the package files that this lock of tdnf names.
+    pub(crate) lock: Option<PathBuf>,
     /// Only these packages and all that they need.
     pub(crate) packages: Vec<String>,
     /// Nothing but what packages lists of other repositories need from here.

@@ -22,6 +22,8 @@ mod solve;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use repo::tell_unknown;
+
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::time::Instant;

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::layout::CURRENT;
 use crate::manifest::{self, Manifest, RepoState};
 use crate::plan::closure;
+use crate::plan::locked::LockedSet;
 use crate::regenerate;
 use crate::report::{RepoOutcome, RepoReport};
 use crate::store::digest_text;
@@ -30,6 +31,8 @@ pub(super) struct Repo {
     pub(super) damaged: Option<String>,
     /// What was selected, and whose signatures count, as a digest.
     pub(super) selection: String,
+    /// What the lock of the selection names.
+    pub(super) locked: Option<LockedSet>,
     /// How often upstream was asked once more because files of its set were missing.
     pub(super) looked_again: u32,
     /// Whether upstream's packages lie elsewhere (`xml:base`), by its metadata.
@@ -47,6 +50,16 @@ pub(super) struct EndedRepo {
 /// What a step makes of a repository: the next thing, or its end.
 pub(super) type RepoStep<T> = std::result::Result<T, Box<EndedRepo>>;
 
+/// Says which keys of a lock nobody knows.
+pub(crate) fn tell_unknown(run: &SyncRun<'_>, path: &Path, locked: &LockedSet) {
+    if !locked.unknown.is_empty() {
+        let (path, keys) = (path.display(), locked.unknown.join(", "));
+        run.printer.err(&format!(
+            "warning: {path}: keys without effect here: {keys}"
+        ));
+    }
+}
+
 impl Repo {
     /// Reads what is configured and remembered of a repository.
     pub(super) fn open(run: &SyncRun<'_>, id: &str) -> RepoStep<Repo> {
@@ -59,6 +72,7 @@ impl Repo {
             state: RepoState::default(),
             damaged: None,
             selection: String::new(),
+            locked: None,
             looked_again: 0,
             elsewhere: false,
             report: RepoReport {
@@ -92,6 +106,11 @@ impl Repo {
             self.report.snapshot = Some(shown.stamp);
         }
         self.trust = Arc::new(PackageTrust::of(run.config, &self.id)?);
+        if let Some(path) = &self.section.select.lock {
+            let locked = LockedSet::read(path)?;
+            tell_unknown(run, path, &locked);
+            self.locked = Some(locked);
+        }
         self.selection = self.select_digest(run)?;
         Ok(())
     }
@@ -108,6 +127,9 @@ impl Repo {
         text.push_str(&self.trust.rules);
         if let Some(path) = &self.section.select.installed {
             text.push_str(&closure::read_installed(path)?.join("\n"));
+        }
+        if let Some(locked) = &self.locked {
+            text.extend(locked.digests());
         }
         if self.made_here() {
             text.push_str(&format!(" key={:?}", run.config.mirror.sign_key));

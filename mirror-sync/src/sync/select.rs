@@ -17,6 +17,7 @@ use crate::store::digest_text;
 use crate::upstream::{self, Listed, Refused, Upstream};
 use rpm_pkg::nevra::Nevra;
 use rpm_repo::compress::Doubt;
+use rpm_repo::lock::LockedPackage;
 
 /// A repository of which it is known what is wanted.
 pub(super) struct Selected {
@@ -89,7 +90,11 @@ fn filter(run: &SyncRun<'_>, looked: Looked, report: &mut RunReport) -> RepoStep
         Ok(kept) => {
             let mut kept = kept.into_iter();
             packages.retain(|_| kept.next().unwrap_or(false));
-            let refused = still_refused(&repo, refused);
+            let mut refused = still_refused(&repo, refused);
+            if let Some(locked) = &repo.locked {
+                let own = |package: &LockedPackage| package.repo == repo.id;
+                refused.extend(locked.missing(packages.iter(), own));
+            }
             repo.report.failed.clone_from(&refused);
             let wanted = WantedSet {
                 set,
@@ -107,7 +112,11 @@ fn filter(run: &SyncRun<'_>, looked: Looked, report: &mut RunReport) -> RepoStep
 fn still_refused(repo: &Repo, refused: Vec<(Nevra, String)>) -> Refused {
     let wanted = refused
         .into_iter()
-        .filter(|(nevra, _)| select::passes(nevra, &repo.section.select));
+        .filter(|(nevra, _)| select::passes(nevra, &repo.section.select))
+        .filter(|(nevra, _)| {
+            let mut locked = repo.locked.iter();
+            locked.all(|locked| locked.has_name(&nevra.to_string()))
+        });
     let told = |(nevra, why): (Nevra, String)| {
         let (id, name) = (&repo.id, &nevra.name);
         let way = format!("add {name:?} to select.exclude of [repo.{id}] to go on without it");
@@ -156,7 +165,14 @@ fn passing(run: &SyncRun<'_>, repo: &Repo, upstream: &Upstream) -> Result<Vec<bo
         let stream = upstream::open(&solve::stored(run, record), record, &Doubt::default())?;
         Some(select::advised(&repo.id, stream, &select.advisories)?)
     };
-    Ok(select::wanted(&upstream.packages, select, advised.as_ref()))
+    let mut keep = select::wanted(&upstream.packages, select, advised.as_ref());
+    if let Some(locked) = &repo.locked {
+        let named = locked.named(&upstream.packages);
+        keep.iter_mut()
+            .zip(named)
+            .for_each(|(keep, named)| *keep &= named);
+    }
+    Ok(keep)
 }
 
 /// What the solver said to all repositories of the run.

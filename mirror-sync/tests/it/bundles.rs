@@ -10,6 +10,7 @@ use testkit::spec::Spec;
 
 use crate::gap::Gap;
 use crate::scene::{files_in, package, tdnf};
+use crate::selection::lock_of;
 use testkit::program::Run;
 
 /// A root in which real rpm says that 100 packages are installed, gamma 0 among them.
@@ -109,6 +110,23 @@ fn request_make_apply_upgrade_receipt_and_an_incremental_second() {
     if tdnf().is_some() {
         assert_eq!(installed.trim(), "beta-2-1.noarch");
     }
+}
+
+/// What a lock names is carried, whatever else it needs.
+#[test]
+fn a_lock_is_carried_to_a_site() {
+    let gap = Gap::new();
+    let lock = lock_of(&gap.outside, &["alpha-1"]);
+    gap.apply(&gap.make(&["--site", "ship", "--lock", &lock]))
+        .ends(0);
+    assert_eq!(gap.inside_list(), ["alpha-1"]);
+    let lock = lock_of(&gap.outside, &["alpha-1", "omega-1"]);
+    let made = gap
+        .outside
+        .run(&["bundle", "make", "--site", "ship", "--lock", &lock]);
+    assert_eq!(made.code, 4, "{}", made.err);
+    let words = "omega-1-1.noarch is not in the bundle: the lock names it, and there is no file with sha256:";
+    assert!(made.err.contains(words), "{}", made.err);
 }
 
 /// A site that asked for packages gets newer versions of what it has, with what they need, and nothing else.

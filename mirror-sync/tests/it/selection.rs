@@ -5,6 +5,7 @@ use std::process::Command;
 
 use crate::guards::rewrite_primary;
 use crate::scene::{Scene, files_in};
+use rpm_pkg::digest::{DigestAlgo, Hasher};
 use testkit::gpg::Gpg;
 use testkit::program::Run;
 
@@ -84,6 +85,52 @@ fn filters_give_what_they_say_and_dnf_reads_it() {
     ] {
         assert_eq!(selected(&scene, select), expected, "{select}");
     }
+}
+
+/// A lock of tdnf that names these files of the repository `base`.
+pub(crate) fn lock_of(scene: &Scene, names: &[&str]) -> String {
+    let packages = names.iter().map(|name| {
+        let file = scene.path("up/base/Packages").join(format!("{name}-1.noarch.rpm"));
+        let bytes = fs::read(&file).unwrap_or_default();
+        let checksum = Hasher::digest(DigestAlgo::Sha256, &bytes).to_string();
+        let (package, version) = name.rsplit_once('-').unwrap();
+        serde_json::json!({
+            "name": package, "epoch": 0, "version": version, "release": "1", "arch": "noarch", "repo": "base",
+            "location": format!("Packages/{name}-1.noarch.rpm"), "url": format!("http://a.example/{name}.rpm"),
+            "size": bytes.len(), "checksum": checksum, "signer": null, "reason": "user",
+        })
+    });
+    let section = serde_json::json!({"repositories": [], "packages": packages.collect::<Vec<_>>()});
+    let lock = serde_json::json!({"lock": 1, "words": [], "releasever": null, "architectures": {"x86_64": section}});
+    let file = scene.path("set.lock");
+    fs::write(&file, lock.to_string()).unwrap();
+    file.display().to_string()
+}
+
+#[test]
+fn a_lock_brings_exactly_what_it_names() {
+    let scene = rich();
+    let lock = lock_of(&scene, &["alpha-1", "gamma-1"]);
+    let select = format!("lock = {lock:?}");
+    assert_eq!(selected(&scene, &select), ["alpha-1", "gamma-1"]);
+    // Another lock at the same place is another selection.
+    lock_of(&scene, &["alpha-1", "beta-1"]);
+    assert_eq!(selected(&scene, &select), ["alpha-1", "beta-1"]);
+    // What upstream has not got is missed, and nothing is published.
+    lock_of(&scene, &["alpha-1", "omega-1"]);
+    let run = scene.run(&["sync", "--allow-delete"]);
+    assert_eq!(run.code, 4, "{}{}", run.out, run.err);
+    assert!(run.err.contains("omega-1-1.noarch"), "{}", run.err);
+    let url = format!("file://{}", scene.public("base").display());
+    assert_eq!(scene.dnf_list(&url), ["alpha-1", "beta-1"]);
+    fs::write(&lock, "{}").unwrap();
+    let run = scene.run(&["sync", "--allow-delete"]);
+    assert!(
+        run.code != 0 && run.err.contains("set.lock: it is no lock file"),
+        "{}{}",
+        run.out,
+        run.err
+    );
 }
 
 #[test]

@@ -11,7 +11,8 @@ use crate::bundle::request::SiteRequest;
 use crate::commands::session::Session;
 use crate::config;
 use crate::error::{EXIT_DONE, EXIT_NOTHING_NEW, EXIT_PARTIAL, Error, Result};
-use crate::sync::{SyncOptions, SyncRun};
+use crate::plan::locked::LockedSet;
+use crate::sync::{SyncOptions, SyncRun, tell_unknown};
 use crate::trust;
 
 /// Makes a bundle of what the mirror has
@@ -26,6 +27,9 @@ pub(in crate::commands) struct Make {
     /// What a host asks for; without any everything is taken
     #[arg(long = "request", value_name = "FILE")]
     requests: Vec<PathBuf>,
+    /// A lock of tdnf whose packages are taken, by their digests
+    #[arg(long = "lock", value_name = "FILE")]
+    locks: Vec<PathBuf>,
     /// What the site applied
     #[arg(long = "receipt", value_name = "FILE")]
     receipts: Vec<PathBuf>,
@@ -41,6 +45,9 @@ impl Make {
     fn made(&self, run: &SyncRun<'_>) -> Result<u8> {
         let printer = run.printer;
         let orders = self.orders()?;
+        for (path, locked) in self.locks.iter().zip(&orders.locks) {
+            tell_unknown(run, path, locked);
+        }
         let file = self
             .options
             .key
@@ -87,6 +94,8 @@ impl Make {
     fn orders(&self) -> Result<Orders<'_>> {
         let requests = self.requests.iter().map(|file| SiteRequest::read(file));
         let requests = requests.collect::<Result<Vec<_>>>()?;
+        let locks = self.locks.iter().map(|file| LockedSet::read(file));
+        let locks = locks.collect::<Result<Vec<_>>>()?;
         let receipts = self.receipts.iter().map(|file| Receipt::read(file));
         let receipts = receipts.collect::<Result<Vec<_>>>()?;
         let named = requests.iter().map(|one| &one.site);
@@ -112,6 +121,7 @@ impl Make {
         Ok(Orders {
             site,
             requests,
+            locks,
             receipts,
             options: &self.options,
         })
