@@ -121,9 +121,12 @@ fn a_lock_is_carried_to_a_site() {
         .ends(0);
     assert_eq!(gap.inside_list(), ["alpha-1"]);
     let lock = lock_of(&gap.outside, &["alpha-1", "omega-1"]);
-    let made = gap
-        .outside
-        .run(&["bundle", "make", "--site", "ship", "--lock", &lock]);
+    let output = gap.path("carried");
+    let output = output.to_str().unwrap();
+    let words = [
+        "bundle", "make", "--site", "ship", "--lock", &lock, "--output", output,
+    ];
+    let made = gap.outside.run(&words);
     assert_eq!(made.code, 4, "{}", made.err);
     let words = "omega-1-1.noarch is not in the bundle: the lock names it, and there is no file with sha256:";
     assert!(made.err.contains(words), "{}", made.err);
