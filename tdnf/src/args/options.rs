@@ -526,6 +526,9 @@ pub struct ImageOptions {
     /// About the image, for registries.
     #[arg(long, value_name = "NAME=VALUE")]
     pub annotation: Vec<String>,
+    /// The image that this one is made upon: oci:DIR[:TAG].
+    #[arg(long, value_name = "IMAGE")]
+    pub base: Option<String>,
     /// A word behind the entry point, once for each.
     #[arg(long, value_name = "WORD")]
     pub cmd: Vec<String>,
@@ -538,6 +541,9 @@ pub struct ImageOptions {
     /// A variable of the environment.
     #[arg(long, value_name = "NAME=VALUE")]
     pub env: Vec<String>,
+    /// With --base: packages that go.
+    #[arg(long, value_name = "NAME,..")]
+    pub erase: Vec<String>,
     /// A description of the image in TOML.
     #[arg(long, value_name = "FILE")]
     pub image_config: Option<String>,

@@ -16,8 +16,8 @@ use crate::change::{Prepared, carry_out, prepare};
 use crate::error::{Code, Failure, Outcome};
 use crate::goal::{Goal, Verb};
 use crate::image::{
-    Compression, Entry, Image, ImageFile, PackageRow, Parts, Pieces, Rules, Target, Tree,
-    Workplace, lay_over, namespace, replace_database, write_dir, write_tar,
+    Base, BaseEntry, Compression, Entry, Image, ImageFile, PackageRow, Parts, Pieces, Rules,
+    Target, Tree, Workplace, lay_over, namespace, replace_database, write_dir, write_tar,
 };
 use crate::interrupt::Phase;
 use crate::screen::{JsonShape, Screen};
@@ -68,6 +68,10 @@ struct Wanted {
     /// As it was typed.
     output: String,
     file: ImageFile,
+    /// The layout of the image that this one is made upon, and the tag in it.
+    base: Option<(PathBuf, String)>,
+    /// Packages of it that go.
+    erased: Vec<String>,
     compression: Option<Compression>,
     layers: usize,
     /// Owners stay in the rpm database.
@@ -78,8 +82,10 @@ struct Wanted {
 const MAX_LAYERS: usize = 100;
 
 fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
-    change::require(words, Words::Needed)?;
     let wanted = Wanted::of(session)?;
+    if wanted.erased.is_empty() {
+        change::require(words, Words::Needed)?;
+    }
     let mut archs = wanted.file.arch.clone();
     if archs.is_empty() {
         archs.push(session.settings.arch.clone());
@@ -151,6 +157,7 @@ impl Wanted {
         let file = file.with(ImageFile {
             annotations: pairs("annotation", &given.annotation)?,
             arch: options.arch.arch.clone(),
+            base: given.base.clone(),
             cmd: given.cmd.clone(),
             compress: given.compress.clone(),
             entrypoint: given.entrypoint.clone(),
@@ -169,6 +176,24 @@ impl Wanted {
             return Err(Failure::invalid(line));
         }
         file.config()?;
+        let base = file.base.as_deref().map(|text| match Target::parse(text) {
+            Ok(Target::Oci(path, tag)) => Ok((path, tag)),
+            _ => Err(Failure::invalid(format!(
+                "base={text}: oci:DIR[:TAG] is expected"
+            ))),
+        });
+        let base = base.transpose()?;
+        let lists = given.erase.iter().flat_map(|list| list.split([',', ' ']));
+        let erased = lists.filter(|name| !name.is_empty()).map(str::to_owned);
+        let erased: Vec<String> = erased.collect();
+        if base.is_none() && !erased.is_empty() {
+            return Err(Failure::invalid("--erase has a meaning with --base only"));
+        }
+        if base.is_some() && (layers > 1 || matches!(target, Target::DockerArchive(..))) {
+            let line =
+                format!("{output}: upon a base there is one layer more, in oci: or oci-archive:");
+            return Err(Failure::invalid(line));
+        }
         let compression = file.compression()?;
         let packed = compression.is_some_and(|how| how != Compression::None);
         if packed && matches!(target, Target::DockerArchive(..) | Target::Dir(_)) {
@@ -185,6 +210,8 @@ impl Wanted {
             recorded: session.settings.environment.euid != 0 || !namespace::has_all_users(),
             target,
             output,
+            base,
+            erased,
             file,
             compression,
             layers,
@@ -202,6 +229,7 @@ impl Wanted {
 /// A root with its packages in it.
 struct Filled {
     tree: Tree,
+    base: Option<Base>,
     epoch: u64,
     arch: String,
     /// Holds the root.
@@ -224,38 +252,51 @@ fn fill(
     };
     let screen = Screen::standard(mode, JsonShape::None).about(outer.args.system_options());
     let settings = settings(outer, wanted, arch, &place);
+    let mut base = match &wanted.base {
+        Some((dir, tag)) => Some(outer.interrupt.during(Phase::Undoable, || {
+            let image = (dir.as_path(), tag.as_str());
+            Base::unpack(image, arch, &place.root(), wanted.recorded, &|| {
+                outer.go_on()
+            })
+        })?),
+        None => None,
+    };
     let interrupt = outer.interrupt.clone();
     let mut session = Session::open(settings, outer.args, &screen, interrupt, Needs::Lock)?;
     // They are about systems.
     session.plugins.hooks = false;
-    let Some((goal, prepared)) = plan(&session, words)? else {
-        return Ok(None);
-    };
-    let environment = &mut session.settings.environment;
-    let epoch = match environment.source_date {
-        Some(epoch) => epoch,
-        None => prepared.newest_build()?,
-    };
-    environment.source_date = Some(epoch);
-    environment.now = epoch;
-    environment.script_variables = vec![
-        (OsString::from("HOME"), OsString::from("/root")),
-        (
-            OsString::from("SOURCE_DATE_EPOCH"),
-            epoch.to_string().into(),
-        ),
-    ];
     if !wanted.recorded {
         Workplace::hide_mounts();
     }
-    carry_out(&session, &goal, prepared)?;
+    let given = session.settings.environment.source_date;
+    let created = base.as_ref().map_or(0, Base::created);
+    let mut epoch = given.unwrap_or(created);
+    if !wanted.erased.is_empty() {
+        set_time(&mut session.settings, epoch);
+        let (packages, request) = change::open(&session, Vec::new())?;
+        let request = request.with(&wanted.erased);
+        change::perform(&session, packages, Verb::Erase, &request)?;
+    }
+    if !words.is_empty() {
+        let Some((goal, prepared)) = plan(&session, words)? else {
+            return Ok(None);
+        };
+        if given.is_none() {
+            epoch = created.max(prepared.newest_build()?);
+        }
+        set_time(&mut session.settings, epoch);
+        session.settings.environment.now = epoch;
+        carry_out(&session, &goal, prepared)?;
+    }
     if session.settings.test_only {
         return Ok(None);
     }
     place.detach()?;
-    let tree = read(&session, wanted, epoch)?;
+    let entries = base.as_mut().map(|base| std::mem::take(&mut base.entries));
+    let tree = read(&session, wanted, epoch, entries.unwrap_or_default())?;
     Ok(Some(Filled {
         tree,
+        base,
         epoch,
         arch: arch.to_owned(),
         _place: place,
@@ -276,7 +317,10 @@ fn settings(outer: &Session<'_>, wanted: &Wanted, arch: &str, place: &Workplace)
     settings.persist_dir = place.state();
     settings.arch = arch.to_owned();
     settings.record_owners = wanted.recorded;
-    settings.releasever = outer.releasever();
+    // An image below says itself what it is.
+    if wanted.base.is_none() {
+        settings.releasever = outer.releasever();
+    }
     // Signatures are judged today, whatever is written into the image.
     settings.environment.now = settings.environment.clock;
     // They have been said.
@@ -292,8 +336,26 @@ fn settings(outer: &Session<'_>, wanted: &Wanted, arch: &str, place: &Workplace)
     settings
 }
 
+/// The time that is written into the root, and that scriptlets see.
+fn set_time(settings: &mut Settings, epoch: u64) {
+    let environment = &mut settings.environment;
+    environment.source_date = Some(epoch);
+    environment.script_variables = vec![
+        (OsString::from("HOME"), OsString::from("/root")),
+        (
+            OsString::from("SOURCE_DATE_EPOCH"),
+            epoch.to_string().into(),
+        ),
+    ];
+}
+
 /// What the image will show of the root.
-fn read(session: &Session<'_>, wanted: &Wanted, epoch: u64) -> Outcome<Tree> {
+fn read(
+    session: &Session<'_>,
+    wanted: &Wanted,
+    epoch: u64,
+    base: BTreeMap<Vec<u8>, BaseEntry>,
+) -> Outcome<Tree> {
     let settings = &session.settings;
     let location = session.db_location()?;
     let db = session
@@ -310,7 +372,7 @@ fn read(session: &Session<'_>, wanted: &Wanted, epoch: u64) -> Outcome<Tree> {
         caps: !settings.tsflags.no_caps,
         database: database.to_owned(),
     };
-    let mut tree = Tree::read(&settings.root, &db, rules)?;
+    let mut tree = Tree::read(&settings.root, &db, rules, base)?;
     drop(db);
     match wanted.file.rpmdb {
         Some(false) => replace_database(&settings.root, database, tree.packages())?,
@@ -330,8 +392,13 @@ fn write(
     built: &[Filled],
     place: &Workplace,
 ) -> Outcome<BuiltImage> {
-    let config = wanted.file.config()?;
+    let configs = built.iter().map(|one| match &one.base {
+        Some(base) => base.file().with(wanted.file.clone()).config(),
+        None => wanted.file.config(),
+    });
+    let configs = configs.collect::<Outcome<Vec<_>>>()?;
     let annotations = &wanted.file.annotations;
+    let flat = matches!(wanted.target, Target::Tar(_) | Target::Dir(_));
     let mut each = |entry: Option<&Entry<'_>>| match entry {
         None => session.go_on(),
         Some(socket) => {
@@ -349,8 +416,10 @@ fn write(
     let parts = built
         .iter()
         .zip(&spreads)
-        .map(|(one, (layers, count))| Parts {
-            config: &config,
+        .zip(&configs)
+        .map(|((one, (layers, count)), config)| Parts {
+            base: one.base.as_ref().filter(|_| !flat),
+            config,
             annotations,
             arch: &one.arch,
             epoch: one.epoch,

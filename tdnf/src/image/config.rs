@@ -16,9 +16,10 @@ const MAX_FILE: u64 = 1 << 20;
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The keys of a description, as they are spelt.
-const KEYS: [&str; 13] = [
+const KEYS: [&str; 14] = [
     "annotations",
     "arch",
+    "base",
     "cmd",
     "compress",
     "entrypoint",
@@ -40,6 +41,8 @@ pub struct ImageFile {
     pub annotations: BTreeMap<String, String>,
     /// Architectures, as rpm names them; an index of several.
     pub arch: Vec<String>,
+    /// `oci:DIR[:TAG]` of the image that this one is made upon.
+    pub base: Option<String>,
     /// The words behind the entry point, or the command where there is none.
     pub cmd: Vec<String>,
     /// `gzip`, `zstd` or `none`.
@@ -98,6 +101,10 @@ impl ImageFile {
                 *own = other;
             }
         };
+        // The words of one entry point mean nothing to another.
+        if !other.entrypoint.is_empty() {
+            self.cmd.clear();
+        }
         replace(&mut self.arch, other.arch);
         replace(&mut self.cmd, other.cmd);
         replace(&mut self.entrypoint, other.entrypoint);
@@ -105,6 +112,7 @@ impl ImageFile {
         self.ports.extend(other.ports);
         self.annotations.extend(other.annotations);
         self.labels.extend(other.labels);
+        self.base = other.base.or(self.base);
         self.compress = other.compress.or(self.compress);
         self.layers = other.layers.or(self.layers);
         self.overlay = other.overlay.or(self.overlay);

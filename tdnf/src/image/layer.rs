@@ -146,6 +146,27 @@ impl<W: Write> LayerWriter<W> {
         Ok(true)
     }
 
+    /// Takes away what layers below have at a path.
+    ///
+    /// # Errors
+    /// The layer cannot be written.
+    pub(super) fn take_away(&mut self, path: &[u8], mtime: u64) -> Outcome<()> {
+        let start = path
+            .iter()
+            .rposition(|byte| *byte == b'/')
+            .map_or(0, |slash| slash + 1);
+        let (dir, name) = path.split_at(start);
+        let attributes = Attributes {
+            mode: 0o644,
+            uid: 0,
+            gid: 0,
+            mtime,
+            device: (0, 0),
+        };
+        let path = [dir, WHITEOUT, name].concat();
+        self.header(&attributes, EntryType::Regular, (&path, b""), None, 0)
+    }
+
     /// Adds a folder.
     ///
     /// # Errors

@@ -5,6 +5,7 @@
 //! and their description together, [`Target`] is where the image goes. Nothing here depends on the machine, the user,
 //! the time or the order of directories: equal packages give equal bytes.
 
+mod base;
 mod config;
 mod layer;
 pub mod namespace;
@@ -13,8 +14,10 @@ mod overlay;
 mod scanned;
 mod target;
 mod tree;
+mod unpack;
 mod workplace;
 
+pub use base::{Base, BaseEntry};
 pub use config::{ImageConfig, ImageFile};
 pub use layer::Compression;
 pub use oci::{Built, Image, Parts, Pieces, write_dir, write_tar};

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use tar::{Builder, EntryType, Header};
 use whole_file::{Access, Durability, WholeFile, open_plain, read_up_to};
 
+use super::base::{Base, BaseLayer};
 use super::config::ImageConfig;
 use super::layer::{Compression, LayerWriter};
 use super::tree::{Attributes, Entry, Tree};
@@ -74,6 +75,8 @@ pub struct Pieces {
 
 /// What an image is made of, beside its tree.
 pub struct Parts<'a> {
+    /// What it is made upon.
+    pub base: Option<&'a Base>,
     /// How it is started.
     pub config: &'a ImageConfig,
     /// About it.
@@ -158,24 +161,41 @@ impl Pieces {
         let layers = (0..parts.count).map(|number| self.layer(tree, parts, number, each));
         let layers = layers.collect::<Outcome<Vec<Layer>>>()?;
         let (architecture, variant) = platform(parts.arch);
+        let below = parts.base.map_or(&[][..], |base| base.layers.as_slice());
+        for layer in below {
+            self.copy(layer)?;
+        }
         let created = time(parts.epoch);
         let document = Document {
             created: &created,
             architecture,
             os: "linux",
             variant,
-            config: parts.config,
+            config: self::config(parts)?,
             rootfs: RootFs {
                 kind: "layers",
-                diff_ids: layers.iter().map(|layer| layer.open.as_str()).collect(),
+                diff_ids: below
+                    .iter()
+                    .map(|layer| layer.open.as_str())
+                    .chain(layers.iter().map(|layer| layer.open.as_str()))
+                    .collect(),
             },
-            history: layers
-                .iter()
-                .map(|_| json!({"created": created, "created_by": "tdnf image"}))
+            history: history(parts)
+                .into_iter()
+                .chain(
+                    layers
+                        .iter()
+                        .map(|_| json!({"created": created, "created_by": "tdnf image"})),
+                )
                 .collect(),
         };
         let config = self.blob(CONFIG, &document)?;
-        let layers: Vec<Built> = layers.into_iter().map(|layer| layer.blob).collect();
+        let layers = layers.into_iter().map(|layer| layer.blob);
+        let layers: Vec<Built> = below
+            .iter()
+            .map(|layer| layer.blob.clone())
+            .chain(layers)
+            .collect();
         let manifest = Manifest {
             schema_version: 2,
             media_type: MANIFEST,
@@ -190,6 +210,17 @@ impl Pieces {
             architecture,
             variant,
         })
+    }
+
+    /// Takes a layer of another layout.
+    fn copy(&self, layer: &BaseLayer) -> Outcome<()> {
+        let path = self.blob_path(&layer.blob.digest);
+        if path.exists() {
+            return Ok(());
+        }
+        let mut file = WholeFile::new(&path, Access::Umask).at(&path)?;
+        layer.copy(&mut file)?;
+        file.place(self.durability).at(&path)
     }
 
     fn layer(
@@ -389,7 +420,7 @@ fn write_layer<W: Write>(
         });
         let package = entry.package.and_then(|package| parts.layers.get(package));
         let own = package.copied().unwrap_or(parts.count.saturating_sub(1));
-        if own != number {
+        if own != number || parts.base.is_some() && entry.unchanged {
             if entry.kind == FileType::Directory {
                 above.push((entry.path.to_vec(), entry.attributes));
             }
@@ -402,7 +433,13 @@ fn write_layer<W: Write>(
             true => Ok(()),
             false => each(Some(entry)),
         }
-    })
+    })?;
+    if parts.base.is_some() {
+        for path in tree.gone()? {
+            layer.take_away(path, parts.epoch)?;
+        }
+    }
+    Ok(())
 }
 
 /// Writes files of `source` as one tar file.
@@ -476,6 +513,39 @@ impl Image {
     }
 }
 
+/// How containers are started; what only the image below knows of stays.
+fn config(parts: &Parts<'_>) -> Outcome<Value> {
+    let own = serde_json::to_value(parts.config);
+    let own = own.map_err(|error| Failure::because(Code::BASE, error.to_string()))?;
+    let Some(mut config) = parts.base.map(|base| base.config["config"].clone()) else {
+        return Ok(own);
+    };
+    if !config.is_object() {
+        return Ok(own);
+    }
+    for key in [
+        "Cmd",
+        "Entrypoint",
+        "Env",
+        "ExposedPorts",
+        "Labels",
+        "User",
+        "WorkingDir",
+    ] {
+        match own.get(key) {
+            Some(value) => config[key] = value.clone(),
+            None => drop(config.as_object_mut().map(|config| config.remove(key))),
+        }
+    }
+    Ok(config)
+}
+
+fn history(parts: &Parts<'_>) -> Vec<Value> {
+    let history = parts.base.map(|base| base.config["history"].clone());
+    let history = history.and_then(|history| history.as_array().cloned());
+    history.unwrap_or_default()
+}
+
 fn named(digest: &Digest) -> String {
     format!("sha256:{}", digest.hex())
 }
@@ -490,7 +560,7 @@ fn time(epoch: u64) -> String {
 }
 
 /// An architecture of rpm by the names of Go, and its variant.
-fn platform(arch: &str) -> (&'static str, Option<&'static str>) {
+pub(super) fn platform(arch: &str) -> (&'static str, Option<&'static str>) {
     match arch {
         "x86_64" | "amd64" => ("amd64", None),
         "x86_64_v2" => ("amd64", Some("v2")),
@@ -545,7 +615,7 @@ struct Document<'a> {
     os: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     variant: Option<&'a str>,
-    config: &'a ImageConfig,
+    config: Value,
     rootfs: RootFs<'a>,
     history: Vec<Value>,
 }

@@ -1,6 +1,7 @@
 //! The root as the image shows it: what lies on the disk, and of the files of packages what their headers say.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::hash_map::Entry::{Occupied, Vacant};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ffi::{CStr, CString};
 use std::ops::ControlFlow;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -14,6 +15,7 @@ use rpm_transaction::{CAPABILITY_XATTR, Owners, RootDir, encode_capabilities};
 use rustix::fs::{self, AtFlags, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
+use super::base::BaseEntry;
 use crate::error::{Code, Failure, Outcome};
 
 /// How deep folders may be nested below the root.
@@ -125,6 +127,28 @@ pub struct Rules {
     pub database: PathBuf,
 }
 
+/// How a file lies on the disk: whatever changes it changes one of these.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    inode: u64,
+    changed: (i64, i64),
+    size: i64,
+}
+
+impl Stamp {
+    /// That of a file.
+    pub fn of(stat: &Stat) -> Self {
+        Self {
+            inode: stat.st_ino,
+            changed: (
+                stat.st_ctime,
+                i64::try_from(stat.st_ctime_nsec).unwrap_or(0),
+            ),
+            size: stat.st_size,
+        }
+    }
+}
+
 /// What a header says of a file.
 #[derive(Debug, Clone, Copy)]
 struct Facts {
@@ -149,6 +173,8 @@ pub struct Tree {
     facts: HashMap<Vec<u8>, Facts>,
     /// Folders above files of packages.
     folders: HashSet<Vec<u8>>,
+    /// What was there before the packages came.
+    base: BTreeMap<Vec<u8>, BaseEntry>,
 }
 
 /// What is said of an entry.
@@ -182,6 +208,8 @@ pub struct Entry<'a> {
     pub inode: Option<(u64, u64)>,
     /// The package that brought it, as a position in the list of packages.
     pub package: Option<usize>,
+    /// It is as the image below has it.
+    pub unchanged: bool,
     /// What its package says of its capabilities; none: the disk does.
     recorded: Option<Option<[u8; 20]>>,
     caps: bool,
@@ -227,11 +255,16 @@ impl Entry<'_> {
 }
 
 impl Tree {
-    /// Reads what the packages of a database say of the files below `root`.
+    /// Reads what the packages of a database say of the files below `root`; `base` is what was there before they came.
     ///
     /// # Errors
     /// The root or the database cannot be read.
-    pub fn read(root: &Path, db: &Db, rules: Rules) -> Outcome<Self> {
+    pub fn read(
+        root: &Path,
+        db: &Db,
+        rules: Rules,
+        base: BTreeMap<Vec<u8>, BaseEntry>,
+    ) -> Outcome<Self> {
         let root = RootDir::open(root)?;
         let failed = |error: std::io::Error| Failure::io(&root.path().join("etc/passwd"), &error);
         let owners = Owners::read(&root).map_err(failed)?;
@@ -247,6 +280,7 @@ impl Tree {
             rules,
             facts: HashMap::new(),
             folders: HashSet::new(),
+            base,
         };
         let mut places = HashMap::new();
         for (package, (row, hnum)) in numbered.iter().enumerate() {
@@ -261,7 +295,72 @@ impl Tree {
                 tree.add(&file, package, &owners, &mut places)?;
             }
         }
+        tree.add_base()?;
         Ok(tree)
+    }
+
+    /// What the image below says counts where nothing has changed, or no package says anything.
+    fn add_base(&mut self) -> Outcome<()> {
+        for (path, entry) in &self.base {
+            let absolute = [b"/", &path[..]].concat();
+            let stat = self.root.lstat(&absolute);
+            let stat = stat.map_err(|error| self.failed(path, error))?;
+            let same = entry.stamp.is_some() && stat.as_ref().map(Stamp::of) == entry.stamp;
+            let facts = Facts {
+                kind: FileType::from_mode((entry.mode & 0o170_000) as u16)
+                    .unwrap_or(FileType::Regular),
+                mode: entry.mode & 0o7777,
+                uid: entry.uid,
+                gid: entry.gid,
+                mtime: entry.mtime,
+                device: entry.device,
+                capabilities: entry.capabilities,
+                package: None,
+            };
+            match self.facts.entry(path.clone()) {
+                Occupied(mut known) if same && facts.kind != FileType::Directory => {
+                    known.insert(facts);
+                }
+                Occupied(_) => {}
+                Vacant(place) => drop(place.insert(facts)),
+            }
+        }
+        Ok(())
+    }
+
+    /// What the image below has and the root has no more, sorted; of a folder only itself.
+    ///
+    /// # Errors
+    /// The root cannot be read.
+    pub fn gone(&self) -> Outcome<Vec<&[u8]>> {
+        let mut gone = Vec::new();
+        // What is below this is gone with it.
+        let mut above: Option<&[u8]> = None;
+        for (path, entry) in &self.base {
+            let is_below = |dir: &[u8]| {
+                let rest = path.strip_prefix(dir);
+                rest.is_some_and(|rest| rest.first() == Some(&b'/'))
+            };
+            if above.is_some_and(is_below) {
+                continue;
+            }
+            let absolute = [b"/", &path[..]].concat();
+            let stat = self.root.lstat(&absolute);
+            let stat = stat.map_err(|error| self.failed(path, error))?;
+            let is_folder = |mode| fs::FileType::from_raw_mode(mode).is_dir();
+            match stat {
+                None => {
+                    gone.push(&path[..]);
+                    above = Some(path);
+                }
+                // Something else takes its place.
+                Some(stat) if is_folder(entry.mode) && !is_folder(stat.st_mode) => {
+                    above = Some(path)
+                }
+                Some(_) => {}
+            }
+        }
+        Ok(gone)
     }
 
     /// The packages, by name.
@@ -531,7 +630,15 @@ impl Tree {
                 (true, None) => numbers,
             },
         };
+        let unchanged = self.base.get(path).is_some_and(|base| match kind {
+            FileType::Directory => {
+                let own = (attributes.mode, attributes.uid, attributes.gid);
+                own == (base.mode & 0o7777, base.uid, base.gid)
+            }
+            _ => base.stamp == Some(Stamp::of(stat)),
+        });
         Entry {
+            unchanged,
             dir,
             name,
             path,

@@ -166,6 +166,21 @@ pub(super) fn remove(path: &Path) -> io::Result<()> {
     fs::remove_dir(path)
 }
 
+/// Removes what has this name in a folder, if anything has.
+pub(super) fn remove_at(dir: rustix::fd::BorrowedFd<'_>, name: &[u8]) -> io::Result<()> {
+    let stat = match rustix::fs::statat(dir, name, AtFlags::SYMLINK_NOFOLLOW) {
+        Err(Errno::NOENT) => return Ok(()),
+        other => other?,
+    };
+    if !rustix::fs::FileType::from_raw_mode(stat.st_mode).is_dir() {
+        return Ok(rustix::fs::unlinkat(dir, name, AtFlags::empty())?);
+    }
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let below = rustix::fs::openat(dir, name, flags, Mode::empty())?;
+    empty(below, stat.st_dev, 0)?;
+    Ok(rustix::fs::unlinkat(dir, name, AtFlags::REMOVEDIR)?)
+}
+
 fn empty(dir: rustix::fd::OwnedFd, device: u64, depth: usize) -> io::Result<()> {
     if depth >= MAX_DEPTH {
         return Err(Errno::NAMETOOLONG.into());

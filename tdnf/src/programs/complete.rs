@@ -38,6 +38,7 @@ const VALUES: &[(&str, Operand)] = &[
     ("ID", Operand::Text),
     ("ID,DIR", Operand::Text),
     ("ID,URL", Operand::Text),
+    ("IMAGE", Operand::Text),
     ("KEY=VALUE", Operand::Text),
     ("LEVEL", Operand::Words(&crate::settings::VERBOSITIES)),
     ("MACRO", Operand::Text),
