@@ -32,16 +32,31 @@ pub struct Locked<'l> {
 
 /// Installs exactly the packages of a lock.
 pub fn install_locked(session: &Session<'_>, locked: &Locked<'_>) -> Outcome<u8> {
+    match prepare_locked(session, locked)? {
+        Some((goal, prepared)) => carry_out(session, &goal, prepared),
+        None => Ok(0),
+    }
+}
+
+/// The verified packages of a lock that are not in the root in exactly their version. `None`: the settings go no
+/// further.
+///
+/// # Errors
+/// As [`obtain_locked`]; nothing is to be done.
+pub(crate) fn prepare_locked(
+    session: &Session<'_>,
+    locked: &Locked<'_>,
+) -> Outcome<Option<(Goal, Prepared)>> {
     let packages = session.packages(Vec::new())?;
     let mut plan = plan_of(session, locked, &packages);
     if plan.is_empty() {
         return Err(Code::CLI_NOTHING_TO_DO.into());
     }
     let Some(verified) = obtain(session, locked, packages, &mut plan)? else {
-        return Ok(0);
+        return Ok(None);
     };
     if session.settings.download_only {
-        return Ok(0);
+        return Ok(None);
     }
     let asked = plan
         .changes
@@ -52,7 +67,7 @@ pub fn install_locked(session: &Session<'_>, locked: &Locked<'_>) -> Outcome<u8>
         ..Goal::default()
     };
     session.client().rest();
-    carry_out(session, &goal, Prepared { plan, verified })
+    Ok(Some((goal, Prepared { plan, verified })))
 }
 
 /// The verified packages of a lock for a root in which nothing is, and their plan; none where it was only to be shown.

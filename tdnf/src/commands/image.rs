@@ -10,7 +10,7 @@ use rpm_pkg::digest::{DigestAlgo, Hasher};
 use super::change::{self, Words};
 use super::files::PackageScope;
 use super::operands::{Operand, Operands};
-use super::{Command, Needs};
+use super::{Command, Needs, lock};
 use crate::args::options::{self, of};
 use crate::change::{Prepared, carry_out, prepare};
 use crate::error::{Code, Failure, Outcome};
@@ -32,6 +32,7 @@ pub(super) const COMMAND: Command = Command {
     options: &[
         of::<options::TargetOption>(),
         of::<options::ImageOptions>(),
+        of::<options::LockedOptions>(),
         of::<options::Arch>(),
         of::<options::ChangeOptions>(),
         of::<options::Incoming>(),
@@ -83,7 +84,8 @@ const MAX_LAYERS: usize = 100;
 
 fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let wanted = Wanted::of(session)?;
-    if wanted.erased.is_empty() {
+    let is_locked = session.args.options.locked.locked.is_some();
+    if wanted.erased.is_empty() && !is_locked {
         change::require(words, Words::Needed)?;
     }
     let mut archs = wanted.file.arch.clone();
@@ -97,6 +99,20 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     if single && archs.len() > 1 {
         let line = format!("{}: this target holds one architecture", wanted.output);
         return Err(Failure::invalid(line));
+    }
+    let machine = &session.settings.environment.machine;
+    for arch in archs
+        .iter()
+        .filter(|_| !session.settings.tsflags.no_scripts)
+    {
+        if !runs(machine, arch) {
+            let line = format!(
+                "image: scriptlets of {arch} do not run on this machine ({machine}), which has no emulator for them"
+            );
+            return Err(Failure::invalid(line).hint(
+                "install qemu-user with its entry in binfmt_misc, or leave scriptlets out with --setopt=tsflags=noscripts",
+            ));
+        }
     }
     let mut built = Vec::new();
     let parent = match &wanted.target {
@@ -120,6 +136,17 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         .during(Phase::Undoable, || write(session, &wanted, &built, &place))?;
     session.printer.show(&image);
     Ok(0)
+}
+
+/// Whether programs of an architecture run on a machine, by themselves or by an emulator.
+fn runs(machine: &str, arch: &str) -> bool {
+    let family = |arch: &str| match arch {
+        "i386" | "i486" | "i586" | "i686" | "amd64" => "x86_64".to_owned(),
+        other => other.split("_v").next().unwrap_or(other).to_owned(),
+    };
+    let emulator = format!("/proc/sys/fs/binfmt_misc/qemu-{arch}");
+    let is_on = |text: String| text.lines().next() == Some("enabled");
+    family(machine) == family(arch) || std::fs::read_to_string(emulator).is_ok_and(is_on)
 }
 
 fn parent_of(path: &Path) -> PathBuf {
@@ -277,7 +304,7 @@ fn fill(
         let request = request.with(&wanted.erased);
         change::perform(&session, packages, Verb::Erase, &request)?;
     }
-    if !words.is_empty() {
+    if !words.is_empty() || session.args.options.locked.locked.is_some() {
         let Some((goal, prepared)) = plan(&session, words)? else {
             return Ok(None);
         };
@@ -304,6 +331,9 @@ fn fill(
 }
 
 fn plan(session: &Session<'_>, words: &[String]) -> Outcome<Option<(Goal, Prepared)>> {
+    if session.args.options.locked.locked.is_some() {
+        return lock::prepare(session, words);
+    }
     let (mut packages, request) = change::open_for(session, words, PackageScope::Binary)?;
     let goal = change::goal_of(session, &mut packages, Verb::Install, &request)?;
     let prepared = prepare(session, packages, &goal, &request)?;

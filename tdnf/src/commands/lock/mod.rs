@@ -14,8 +14,9 @@ use whole_file::{Access, Durability, open_named};
 use super::Command;
 use super::operands::{Operand, Operands};
 use crate::args::options::{self, of};
-use crate::change::{self, Locked};
+use crate::change::{self, Locked, Prepared};
 use crate::error::{At, Code, Failure, Outcome};
+use crate::goal::Goal;
 use crate::session::Session;
 use crate::view::lock::{LockDifferences, LockText};
 
@@ -74,6 +75,16 @@ pub(super) fn install(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let (section, seeds) = locked(session, words)?;
     let (section, seeds) = (&section, seeds.as_slice());
     change::install_locked(session, &Locked { section, seeds })
+}
+
+/// `image --locked`, in the root of the image.
+pub(super) fn prepare(
+    session: &Session<'_>,
+    words: &[String],
+) -> Outcome<Option<(Goal, Prepared)>> {
+    let (section, seeds) = locked(session, words)?;
+    let (section, seeds) = (&section, seeds.as_slice());
+    change::prepare_locked(session, &Locked { section, seeds })
 }
 
 /// `download --locked`: all of it, whatever is installed.

@@ -141,3 +141,82 @@ fn a_folder_is_laid_over_the_root() {
     run.says(&["neither a file nor a folder nor a link"]);
     assert!(place.left().is_empty());
 }
+
+/// What a lock names, and nothing else, also where there is no repository any more.
+#[test]
+fn an_image_of_a_lock_needs_no_repository() {
+    if unprivileged() {
+        return;
+    }
+    let place = Place::new();
+    let lock = place.path("tdnf.lock").display().to_string();
+    let target = format!("tar:{}", place.path("root.tar").display());
+    let digest = place.digest(place.command(&[]), &target, &PACKAGES);
+    place
+        .site
+        .ok(&[&["lock", "-y", "-o", &lock][..], &PACKAGES].concat());
+    let from_lock = |options: &[&str]| {
+        let command = place.command(options);
+        place.digest(command, &target, &[])
+    };
+    assert_eq!(from_lock(&["--locked", &lock]), digest);
+    let seed = crate::interop_lab::small()
+        .join("repo")
+        .display()
+        .to_string();
+    let offline = ["--disablerepo=*", "--locked", &lock, "--seed", &seed];
+    let by_word = program::run(place.command(&offline).args(["-o", &target, "turns"])).failed();
+    by_word.says(&["turns is more"]);
+    // The section of the same id says which key is the right one, on or off.
+    assert_eq!(from_lock(&offline), digest);
+}
+
+/// Images of two architectures are one index; what does not run here is refused before anything is fetched.
+#[test]
+fn two_architectures_are_one_index() {
+    if unprivileged() || !super::has("skopeo") {
+        return;
+    }
+    let place = Place::new();
+    let target = format!("oci:{}", place.path("layout").display());
+    let both = ["--arch", "x86_64", "--arch", "aarch64"];
+    let bare = [&["--setopt=tsflags=noscripts"][..], &both].concat();
+    let digest = place.digest(place.command(&bare), &target, &["config"]);
+    let text = ok(Command::new("skopeo").args(["inspect", "--raw", &target]));
+    let index: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let archs: Vec<&str> = index["manifests"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["platform"]["architecture"].as_str().unwrap())
+        .collect();
+    assert_eq!(archs, ["amd64", "arm64"]);
+    assert_eq!(
+        index["mediaType"],
+        "application/vnd.oci.image.index.v1+json"
+    );
+    for arch in archs {
+        let text = ok(Command::new("skopeo").args(["--override-arch", arch, "inspect", &target]));
+        let seen: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(seen["Architecture"], arch);
+    }
+    let archive = format!("oci-archive:{}", place.path("both.tar").display());
+    assert_eq!(
+        place.digest(place.command(&bare), &archive, &["config"]),
+        digest
+    );
+    let copy = format!("dir:{}", place.path("copy").display());
+    ok(Command::new("skopeo").args([
+        "copy",
+        "--all",
+        "-q",
+        "--preserve-digests",
+        "--insecure-policy",
+        &archive,
+        &copy,
+    ]));
+    if !fs::exists("/proc/sys/fs/binfmt_misc/qemu-s390x").unwrap_or(false) {
+        let run = place.refused(&["--arch", "s390x", "-o", &target, "nosuch"]);
+        run.says(&["scriptlets of s390x do not run on this machine"]);
+    }
+}
