@@ -163,8 +163,9 @@ fn abbreviations_of_tdnf_stay() {
                 .iter()
                 .filter(|other| other.starts_with(short))
                 .count();
-            // --update is an option of lock, and a scope elsewhere.
-            if names.contains(&short) || fitting > 1 || short == "update" {
+            // Options of their own by now: of lock (a scope elsewhere), and of image.
+            let own = ["update", "user"].contains(&short);
+            if names.contains(&short) || fitting > 1 || own {
                 continue;
             }
             let word = format!("--{short}");

@@ -97,6 +97,8 @@ pub struct Session<'a> {
     /// What `snapshottime` takes out of repositories.
     snapshot_times: RefCell<BTreeMap<String, LeftOut>>,
     lock: Option<InstanceLock>,
+    /// What `$releasever` stands for where the command line does not say.
+    release_assumed: OnceCell<String>,
     /// Hears of each repository whose metadata is new.
     pub on_new_metadata: fn(&Session<'_>, &LoadedRepo),
 }
@@ -143,6 +145,7 @@ impl<'a> Session<'a> {
             unread: RefCell::default(),
             snapshot_times: RefCell::default(),
             lock,
+            release_assumed: OnceCell::new(),
             on_new_metadata: |_, _| (),
         })
     }
@@ -177,6 +180,11 @@ impl<'a> Session<'a> {
             on_new_metadata: self.on_new_metadata,
             ..other
         })
+    }
+
+    /// From now on `$releasever` stands for this, unless the command line says otherwise: the root is not asked.
+    pub fn assume_release(&self, version: &str) {
+        let _ = self.release_assumed.set(version.to_owned());
     }
 
     /// What `$releasever` stands for, where it was given or a repository that is on uses it.
@@ -227,7 +235,8 @@ impl<'a> Session<'a> {
         if !found.repos.iter().any(uses) {
             return Ok(found);
         }
-        match releasever::detect(self) {
+        let assumed = self.release_assumed.get().cloned();
+        match assumed.map_or_else(|| releasever::detect(self), Ok) {
             Ok(version) => vars.set_built_in("releasever", &version),
             // Only a repository that is on and needs it is worth an error.
             Err(failure) if found.repos.iter().any(|repo| repo.enabled && uses(repo)) => {

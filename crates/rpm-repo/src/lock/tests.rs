@@ -134,6 +134,7 @@ fn foreign_files_as_others_write_them() {
     assert_eq!(names, ["abcde-2.9-1.fc29.noarch", "bash-1:5.2-3.x86_64"]);
 }
 
+/// docs/threats.md, row 141.
 #[test]
 fn what_cannot_be_trusted_is_refused_with_its_place() {
     let own = sample().write(LockFormat::Tdnf);
@@ -257,4 +258,27 @@ fn what_cannot_be_trusted_is_refused_with_its_place() {
             .unwrap_err()
             .contains("it has more than 2000000 values")
     );
+}
+
+#[test]
+fn row_141_a_damaged_lock_never_panics() {
+    let mut random = fastrand::Rng::with_seed(17);
+    for format in [LockFormat::Tdnf, LockFormat::Konflux, LockFormat::Manifest] {
+        let good = sample().write(format).into_bytes();
+        for _ in 0..2000 {
+            let mut bad = good.clone();
+            for _ in 0..random.usize(1..4) {
+                let at = random.usize(..bad.len());
+                match random.u8(..3) {
+                    0 => bad[at] = random.u8(..),
+                    1 => drop(bad.drain(at..bad.len().min(at + random.usize(..40)))),
+                    _ => bad.insert(at, b"{}[]\":,-&*\n "[random.usize(..12)]),
+                }
+                if bad.is_empty() {
+                    break;
+                }
+            }
+            let _ = Lock::read("x", &bad);
+        }
+    }
 }

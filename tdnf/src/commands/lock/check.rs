@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_repo::lock::{Difference, LockedArch, Signer, differences};
 
-use super::make::{digest, on, solve};
+use super::make::{digest, files_of, on, package, solve};
 use super::{Differing, read, show};
 use crate::error::{Failure, Outcome};
 use crate::plan::Plan;
@@ -18,7 +19,7 @@ pub(super) fn check(session: &Session<'_>, file: &str) -> Outcome<u8> {
     for (arch, old) in &lock.architectures {
         let found = on(session, arch, lock.releasever.as_deref(), |session| {
             let (packages, plan) = solve(session, &lock.words, |_, _| Ok(()))?;
-            let mut found = differences(old, &section(&plan));
+            let mut found = differences(old, &section(&plan, old));
             found.extend(gone(&packages, old)?);
             Ok(found)
         })?;
@@ -42,26 +43,29 @@ pub(super) fn require_words(file: &str, words: &[String]) -> Outcome<()> {
 }
 
 /// A plan as the section that it would be; signers are not asked for: the same file has the same one.
-fn section(plan: &Plan) -> LockedArch {
+fn section(plan: &Plan, old: &LockedArch) -> LockedArch {
     let mut section = LockedArch::default();
     for change in plan.incoming() {
         let Some(origin) = &change.origin else {
             continue;
         };
-        let checksum = origin
-            .checksum
-            .as_ref()
-            .and_then(|(kind, hex)| digest(kind, hex));
-        // A weak digest of the metadata says nothing; whether the file is the same is seen when it is fetched.
-        if let Some(checksum) = checksum {
-            section.packages.push(super::make::package(
-                change,
-                origin,
-                checksum,
-                Signer::Untold,
-                None,
-            ));
-        }
+        let Some((kind, hex)) = &origin.checksum else {
+            continue;
+        };
+        // A weak digest says nothing: version and size have to do.
+        let weak = || {
+            let nevra = change.package.nevra();
+            let mut known = old.packages.iter();
+            let known = known.find(|known| known.nevra() == nevra && known.size == origin.size);
+            known.map_or_else(
+                || Hasher::digest(DigestAlgo::Sha256, hex.as_bytes()),
+                |known| known.checksum,
+            )
+        };
+        let checksum = digest(kind, hex).unwrap_or_else(weak);
+        section
+            .packages
+            .push(package(change, origin, checksum, Signer::Untold, None));
     }
     section.sort();
     section
@@ -69,17 +73,9 @@ fn section(plan: &Plan) -> LockedArch {
 
 /// Packages whose file no repository has.
 fn gone(packages: &Packages, old: &LockedArch) -> Outcome<Vec<Difference>> {
-    let mut offered = BTreeSet::new();
-    for id in packages.pool.solvables() {
-        let facts = packages.pool.plan_facts(id)?;
-        offered
-            .extend(digest(&facts.checksum_kind, &facts.checksum).map(|digest| digest.to_string()));
-    }
-    let gone = old
-        .packages
-        .iter()
-        .filter(|package| !offered.contains(&package.checksum.to_string()));
-    Ok(gone
-        .map(|package| Difference::Gone(package.nevra()))
-        .collect())
+    let there = files_of(packages, old)?;
+    let there: BTreeSet<String> = there.values().map(|package| package.nevra()).collect();
+    let gone = old.packages.iter().map(|package| package.nevra());
+    let gone = gone.filter(|nevra| !there.contains(nevra));
+    Ok(gone.map(Difference::Gone).collect())
 }

@@ -191,6 +191,43 @@ pub(super) fn digest(kind: &str, hex: &str) -> Option<Digest> {
     Digest::from_hex(algo, hex).ok()
 }
 
+/// The packages of the pool that are files of a section, each with its package. Where the metadata name a weak digest
+/// alone, version and size have to do: what is fetched has the lock's digest or is refused.
+pub(super) fn files_of<'l>(
+    packages: &Packages,
+    section: &'l LockedArch,
+) -> Outcome<BTreeMap<SolvableId, &'l LockedPackage>> {
+    let named = section
+        .packages
+        .iter()
+        .map(|package| (package.nevra(), package));
+    let named: BTreeMap<String, &LockedPackage> = named.collect();
+    let names: BTreeSet<&str> = section
+        .packages
+        .iter()
+        .map(|package| package.name.as_str())
+        .collect();
+    let pool = &packages.pool;
+    let mut found = BTreeMap::new();
+    for id in pool
+        .solvables()
+        .filter(|id| names.contains(pool.name(*id)) && !pool.is_installed(*id))
+    {
+        let Some(package) = named.get(&packages.package_id(id).nevra()) else {
+            continue;
+        };
+        let facts = pool.plan_facts(id)?;
+        let is_same = match digest(&facts.checksum_kind, &facts.checksum) {
+            Some(digest) => digest == package.checksum,
+            None => facts.package_size == package.size,
+        };
+        if is_same {
+            found.insert(id, *package);
+        }
+    }
+    Ok(found)
+}
+
 fn hashed(path: &Path) -> Outcome<Digest> {
     let file = File::open(path).at(path)?;
     Hasher::digest_reader(DigestAlgo::Sha256, BufReader::new(file)).at(path)

@@ -116,7 +116,7 @@ fn locked(session: &Session<'_>, words: &[String]) -> Outcome<(LockedArch, Vec<P
     Ok((section, seeds))
 }
 
-/// Reads a lock; keys that nobody knows are said.
+/// Reads a lock; keys that nobody knows are said. Repositories are those of its release.
 fn read(session: &Session<'_>, file: &str) -> Outcome<Lock> {
     let path = Path::new(file);
     let (opened, _) = open_named(path, OFlags::RDONLY).at(path)?;
@@ -129,6 +129,9 @@ fn read(session: &Session<'_>, file: &str) -> Outcome<Lock> {
             "warning: {file}: keys without effect here: {}",
             unknown.join(", ")
         ));
+    }
+    if let Some(release) = &lock.releasever {
+        session.assume_release(release);
     }
     Ok(lock)
 }

@@ -7,7 +7,7 @@ use rpm_repo::lock::{Lock, LockedArch};
 use rpm_solv::{JobAction, JobTarget, SolvableId, SolveResult, SolverJob, SolverOptions};
 
 use super::check::require_words;
-use super::make::{digest, on, section, solve};
+use super::make::{files_of, on, section, solve};
 use super::{compare, put, read};
 use crate::error::{Failure, Outcome};
 use crate::goal::{self, Request, Verb};
@@ -73,7 +73,7 @@ fn pin(
     before: &LockedArch,
     mut free: BTreeSet<String>,
 ) -> Outcome<()> {
-    let locked = locked_solvables(packages, before)?;
+    let locked: BTreeSet<SolvableId> = files_of(packages, before)?.into_keys().collect();
     let asked = free.clone();
     // What no repository has any more has to move.
     let there: BTreeSet<&str> = locked.iter().map(|id| packages.pool.name(*id)).collect();
@@ -102,25 +102,6 @@ fn pin(
     kept.extend(chosen);
     hide(packages, &hidden, &kept, &all, &free);
     Ok(())
-}
-
-/// The packages of the pool that are the files of a lock.
-fn locked_solvables(packages: &Packages, before: &LockedArch) -> Outcome<BTreeSet<SolvableId>> {
-    let wanted = before
-        .packages
-        .iter()
-        .map(|package| (package.nevra(), package.checksum.to_string()));
-    let wanted: BTreeSet<(String, String)> = wanted.collect();
-    let mut found = BTreeSet::new();
-    for id in packages.pool.solvables() {
-        let facts = packages.pool.plan_facts(id)?;
-        if let Some(digest) = digest(&facts.checksum_kind, &facts.checksum)
-            && wanted.contains(&(packages.package_id(id).nevra(), digest.to_string()))
-        {
-            found.insert(id);
-        }
-    }
-    Ok(found)
 }
 
 /// Hides what was hidden before, and other versions of locked names that are not free.

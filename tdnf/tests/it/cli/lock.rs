@@ -167,6 +167,7 @@ fn mondays_lock_installs_the_same_after_newer_versions_appeared() {
     assert_eq!(scene.installed(), ["app-1", "first-1", "lib-1"]);
 }
 
+/// docs/threats.md, row 141.
 #[test]
 fn a_lock_is_kept_to_or_nothing_is_installed() {
     let Some((scene, _)) = scene() else { return };
@@ -570,6 +571,7 @@ fn a_lock_has_a_section_for_each_architecture() {
         .refused(&["--arch=noarch: the architecture of a machine is expected"]);
 }
 
+/// docs/threats.md, row 142.
 #[test]
 fn a_login_is_used_and_not_written_down() {
     let Some((scene, _)) = scene() else { return };
@@ -696,4 +698,22 @@ fn a_plan_tells_all_in_json() {
         .tdnf(&["--json-version=2", "lock", "-o", "-", "app"])
         .ok();
     assert_eq!(json(&shown.out)["Data"], lock);
+}
+
+#[test]
+fn the_release_of_a_lock_is_that_of_its_repositories() {
+    let Some((scene, _)) = scene() else { return };
+    let url = scene.server.url("");
+    let base = format!("baseurl={}/$releasever", url.trim_end_matches('/'));
+    scene.configure("main", &base);
+    scene
+        .tdnf(&["lock", "app"])
+        .refused(&["nothing installed in"]);
+    let text = lock(&scene, &["--releasever=main", "app"]);
+    assert_eq!(json(&text)["releasever"], "main");
+    let file = scene.write("set.lock", &text).display().to_string();
+    scene.tdnf(&["lock", "--check", &file]).ok();
+    let ran = scene.tdnf(&["-y", "install", "--locked", &file]).ok();
+    assert!(!ran.err.contains("warning"), "{ran:?}");
+    assert_eq!(scene.installed(), ["app-1", "first-1", "lib-1"]);
 }
