@@ -15,10 +15,12 @@ use rustix::fs::OFlags;
 use whole_file::open_named;
 
 use super::verify::{Admitted, RootRpm, Verified, file};
-use super::{Prepared, carry_out, fetch, is_agreed, locate, say_verified, verify};
+use super::{Prepared, carry_out, fetch, is_agreed, locate, say_verified, say_weak, verify};
 use crate::error::{At, Code, Failure, Outcome};
 use crate::goal::{self, Goal, Request, SolverPolicy};
-use crate::plan::{ChangeReason, PackageId, PackageOrigin, Plan, PlannedAction, PlannedChange};
+use crate::plan::{
+    ChangeReason, PackageId, PackageOrigin, Plan, PlannedAction, PlannedChange, WeakSignature,
+};
 use crate::session::{Packages, Session, database_keyring, offered_keys};
 use crate::view::Addresses;
 
@@ -115,6 +117,7 @@ pub fn signers(
         judges.insert(source.config.id.as_str(), (keyring, admitted, policy));
     }
     let mut found = BTreeMap::new();
+    let mut weak = Vec::new();
     let mut unsigned: BTreeMap<&str, usize> = BTreeMap::new();
     for item in fetched.into_parts().0 {
         let Some(change) = plan.changes.get(item.change) else {
@@ -130,6 +133,13 @@ pub fn signers(
             (keyring, admitted),
             *policy,
         )?;
+        if let Some((_, weaknesses)) = verdict.admitted() {
+            weak.push(WeakSignature {
+                package: change.package.nevra(),
+                weaknesses: weaknesses.to_string(),
+                admitted_by: admitted.source.clone(),
+            });
+        }
         let signer = match verdict.signer() {
             Some(key) => Signer::Key(key.fingerprint.clone()),
             None => {
@@ -139,6 +149,7 @@ pub fn signers(
         };
         found.insert(item.change, (signer, item.path));
     }
+    say_weak(session, &weak);
     for (repo, count) in unsigned {
         session.warn_once(&format!(
             "warning: repository {repo}: no checked signature of {count} package(s): gpgcheck is off, and the lock names no signer"

@@ -282,6 +282,9 @@ fn tell_inert(options: &Options, warnings: &mut Vec<String>) {
         let known = VERBOSITIES.join(", ");
         warnings.push(format!("--rpmverbosity={level}: the levels are {known}"));
     }
+    if !options.locked.seed.is_empty() && options.locked.locked.is_none() {
+        warnings.push("--seed has no effect without --locked".to_owned());
+    }
     let defines = options.general.rpmdefine.iter();
     for text in defines.filter(|text| define(text).is_none()) {
         warnings.push(format!(

@@ -50,6 +50,7 @@ pub(super) const COMMAND: Command = Command {
 fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let given = &session.args.options.lock;
     let is_installed = session.args.options.installed.installed;
+    tell_idle(session);
     match ([given.check, given.update, given.diff, is_installed], words) {
         ([false, false, false, false], []) => Err(Code::PACKAGE_REQUIRED.into()),
         ([false, false, false, false], words) => make::write(session, words),
@@ -67,6 +68,28 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         _ => Err(Failure::invalid(
             "--check, --update, --diff and --installed exclude each other",
         )),
+    }
+}
+
+/// Options that say how a lock is made have no effect where none is.
+fn tell_idle(session: &Session<'_>) {
+    let options = &session.args.options;
+    let (check, diff, update) = (options.lock.check, options.lock.diff, options.lock.update);
+    let idle = [
+        (
+            "--output",
+            options.target.output.is_some() && (check || diff),
+        ),
+        ("--format", options.lock.format.is_some() && (check || diff)),
+        (
+            "--arch",
+            !options.arch.arch.is_empty() && (check || diff || update),
+        ),
+    ];
+    for (name, _) in idle.iter().filter(|(_, idle)| *idle) {
+        session.warn_once(&format!(
+            "warning: {name} has no effect here: no lock of it is made"
+        ));
     }
 }
 

@@ -717,3 +717,44 @@ fn the_release_of_a_lock_is_that_of_its_repositories() {
     assert!(!ran.err.contains("warning"), "{ran:?}");
     assert_eq!(scene.installed(), ["app-1", "first-1", "lib-1"]);
 }
+
+#[test]
+fn what_has_no_effect_is_said() {
+    let Some((scene, _)) = scene() else { return };
+    let file = at(&scene, "set.lock");
+    scene.tdnf(&["lock", "-o", &file, "app"]).ok();
+    for (words, warning) in [
+        (
+            &["--assumeno", "install", "--seed", "/nowhere", "app"][..],
+            "--seed has no effect without --locked",
+        ),
+        (
+            &["lock", "--check", "-o", "x", &file],
+            "--output has no effect here",
+        ),
+        (
+            &["lock", "--diff", "--format=konflux", &file, &file],
+            "--format has no effect here",
+        ),
+        (
+            &["lock", "--update", "--arch=aarch64", &file],
+            "--arch has no effect here",
+        ),
+    ] {
+        let ran = scene.tdnf(words);
+        assert!(ran.err.contains(&format!("warning: {warning}")), "{ran:?}");
+    }
+    assert!(!scene.path("x").exists());
+    for words in [
+        &["lock"][..],
+        &["lock", "--check", "--diff", &file],
+        &["lock", "--diff", &file],
+        &["lock", "./app-1.rpm"],
+    ] {
+        let ran = scene.tdnf(words);
+        assert!(ran.code != 0 && ran.err.lines().count() <= 3, "{ran:?}");
+    }
+    scene
+        .tdnf(&["--dryrun", "lock", "app"])
+        .refused(&["lock has no dry run"]);
+}
