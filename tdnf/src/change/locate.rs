@@ -72,9 +72,9 @@ pub(super) fn locate(
             let url = Some(sought.package.url.clone()).filter(|url| !url.is_empty())?;
             Some((vec![url], Arc::clone(&anybody)))
         })?;
-    }
-    if !sought.is_empty() && !session.is_without_repos() {
-        ask_repositories(session, &mut sought, &mut found)?;
+        if !sought.is_empty() && !session.is_without_repos() {
+            ask_repositories(session, &mut sought, &mut found)?;
+        }
     }
     match missing(&sought) {
         None => place(session, packages, found),
@@ -88,7 +88,7 @@ fn missing(sought: &BTreeMap<usize, Sought<'_>>) -> Option<Failure> {
     let code = if is_changed {
         Code::CHECKSUM_MISMATCH
     } else {
-        Code::NO_MATCH
+        Code::FILE_NOT_FOUND
     };
     let mut failure = Failure::new(code);
     for one in sought.values() {

@@ -310,7 +310,9 @@ fn a_lock_installs_from_a_folder_without_any_repository() {
     scene.tdnf(&["clean", "all"]).ok();
     scene.write_repo("main", "");
     let words = ["-y", "install", "--locked", &file];
-    scene.tdnf(&words).failed();
+    let ran = scene.tdnf(&[&words[..], &["--cacheonly"]].concat());
+    ran.refused(&["app-1-1.noarch: no file with sha256:", " is found"]);
+    assert!(ran.err.contains("Error(1602)"), "{ran:?}");
     let trusted = at(&scene, "keys/scene.asc");
     scene.rpm().ok(&["--import", &trusted]);
     let asked = scene.server.seen().len();
@@ -757,4 +759,28 @@ fn what_has_no_effect_is_said() {
     scene
         .tdnf(&["--dryrun", "lock", "app"])
         .refused(&["lock has no dry run"]);
+}
+
+#[test]
+fn any_repository_that_lists_the_same_digest_will_do() {
+    let Some((scene, monday)) = scene() else {
+        return;
+    };
+    let file = at(&scene, "set.lock");
+    scene.tdnf(&["lock", "-o", &file, "app"]).ok();
+    scene.tdnf(&["clean", "all"]).ok();
+    fs::remove_dir_all(scene.www().join("main")).unwrap();
+    scene.write_repo("main", "");
+    scene.publish("other", &monday.iter().collect::<Vec<_>>());
+    scene.configure("other", "");
+    scene.rpm().ok(&["--import", &at(&scene, "keys/scene.asc")]);
+    scene.server.forget();
+    scene.tdnf(&["-y", "install", "--locked", &file]).ok();
+    assert_eq!(scene.installed(), ["app-1", "first-1", "lib-1"]);
+    assert_eq!(
+        scene.server.seen_at("/main/Packages/app-1.rpm").len(),
+        1,
+        "its own place is asked first"
+    );
+    assert_eq!(scene.server.seen_at("/other/Packages/app-1.rpm").len(), 1);
 }
