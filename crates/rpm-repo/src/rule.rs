@@ -16,6 +16,12 @@ pub(crate) const MAX_ITEMS: usize = 2_000_000;
 /// Most dependencies in one list of a package. The largest in the field have some 20,000 (provides of TeX); each costs
 /// some 100 bytes of memory until it is with the solver.
 pub(crate) const MAX_DEPS: usize = 100_000;
+/// Dependencies and files that the packages of a document may list besides [`MEAN_LISTED`] for each: some have the
+/// symbols of a dozen kernels and little else. In memory they are some 130 MB.
+pub(crate) const MAX_LISTED: u64 = 2_000_000;
+/// Most dependencies and files of the packages of a large document on average. Those of distributions have 10 to 80, where
+/// a kernel alone may have 21,000; there may be many kernels.
+pub(crate) const MEAN_LISTED: u64 = 3000;
 /// Longest name, version, release or architecture in bytes: that of a file name, of which they are parts.
 pub(crate) const MAX_NAME: usize = 255;
 

@@ -297,6 +297,12 @@ impl PrimaryPackage {
         })
     }
 
+    /// How many dependencies and files there are.
+    pub(super) fn listed(&self) -> u64 {
+        let deps: usize = self.deps.iter().map(Vec::len).sum();
+        (deps + self.files.len()) as u64
+    }
+
     /// Empties everything, keeps the memory unless one package made it large.
     pub(super) fn clear(&mut self) {
         self.text.clear();

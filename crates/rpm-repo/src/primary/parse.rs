@@ -8,7 +8,7 @@ use super::package::{DEP_LISTS, DepSpans, FileKind, PrimaryPackage};
 use super::write::FLAGS;
 use crate::error::Result;
 use crate::record::{RecordParser, TextSpan, keep, read_records};
-use crate::rule::MAX_DEPS;
+use crate::rule::{MAX_DEPS, MAX_LISTED, MEAN_LISTED};
 use crate::xml::{Parsed, Tag, XmlFault, XmlLimits, XmlReader, number, number32};
 
 /// Reads a primary document; `document` is its name in errors. `each` sees every package in the
@@ -18,7 +18,8 @@ use crate::xml::{Parsed, Tag, XmlFault, XmlLimits, XmlReader, number, number32};
 /// verified it: whatever was made of them must be thrown away when this returns an error.
 ///
 /// A package that metadata cannot have ([`PrimaryPackage::fault`], numbers that are none or too large) is left out, and
-/// the summary tells of it. Errors: what [`XmlReader`] refuses; too many packages.
+/// the summary tells of it. Errors: what [`XmlReader`] refuses; too many packages; more dependencies and files than
+/// so many packages have.
 pub fn read(
     document: &str,
     stream: impl Read,
@@ -28,14 +29,20 @@ pub fn read(
     let mut parser = PrimaryParser {
         package: PrimaryPackage::default(),
         limits: *limits,
+        left: MAX_LISTED,
         each,
     };
     read_records(document, stream, limits, &mut parser)
 }
 
+/// What is said of packages each of which has no more dependencies and files than it may have, but all of them have.
+const TOO_MANY_LISTED: &str = "too many dependencies and files for so few packages: this is no repository; if it is, split it";
+
 struct PrimaryParser<'e> {
     package: PrimaryPackage,
     limits: XmlLimits,
+    /// Dependencies and files that may still come.
+    left: u64,
     each: &'e mut dyn FnMut(&PrimaryPackage) -> ControlFlow<()>,
 }
 
@@ -67,6 +74,9 @@ impl RecordParser for PrimaryParser<'_> {
         if let Some(what) = self.package.fault() {
             return Err(xml.fault(XmlFault::of(what)));
         }
+        let listed = self.package.listed();
+        let left = self.left.saturating_add(MEAN_LISTED).checked_sub(listed);
+        self.left = left.ok_or_else(|| xml.error(TOO_MANY_LISTED))?;
         self.package.tidy_location();
         Ok((self.each)(&self.package))
     }

@@ -694,6 +694,26 @@ fn row_45_advisories_and_comps_are_bounded_as_a_whole() {
     assert!(error.to_string().contains("too many items"), "{error}");
 }
 
+/// Row 45: packages that each have no more provides than they may are too much together.
+#[test]
+fn row_45_provides_of_all_packages_are_bounded() {
+    let provides = "<entry name=\"x\"/>".repeat(99_000);
+    let package = format!(
+        "<package><name>a</name><arch>x</arch><version ver=\"1\"/><checksum type=\"sha256\">00</checksum>\
+         <location href=\"a.rpm\"/><format><provides>{provides}</provides></format></package>"
+    );
+    let text = format!("<metadata>{}</metadata>", package.repeat(22));
+    let mut seen = 0;
+    let mut each = |_: &PrimaryPackage| {
+        seen += 1;
+        ControlFlow::Continue(())
+    };
+    let error = primary::read("p", text.as_bytes(), &XmlLimits::default(), &mut each);
+    let error = error.unwrap_err().to_string();
+    assert!(error.contains("too many dependencies and files"), "{error}");
+    assert_eq!((seen, error.lines().count()), (20, 1));
+}
+
 #[test]
 fn row_46_a_zstd_window_of_2_gib_is_refused() {
     let mut encoder = zstd::stream::write::Encoder::new(Vec::new(), 1).unwrap();
