@@ -6,8 +6,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 
 use repo_client::transfer::{self, TransferLimits};
-use repo_client::{Access, Client, FetchedFile, FileRequest, MetadataSet};
-use rpm_pkg::digest::Digest;
+use repo_client::{Access, Cause, Client, FetchedFile, FileRequest, MetadataSet};
+use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rpm_repo::layout::Href;
 
 use crate::config::LimitSection;
@@ -19,6 +19,8 @@ use crate::trust::{self, PackageTrust};
 
 /// Most threads that judge packages.
 const MAX_JUDGES: usize = 8;
+/// Hexadecimal digits that tell the parts of one repository from those of another.
+const OWNER_LENGTH: usize = 16;
 
 /// One file to have.
 #[derive(Clone)]
@@ -115,48 +117,75 @@ impl Fetcher<'_> {
         }
         self.store.mark()?;
         self.layout.make(&self.partial)?;
-        let mut by_id: HashMap<String, Vec<FetchJob>> = HashMap::new();
-        let mut ids: HashMap<String, String> = HashMap::new();
-        let (mut wanted, mut there) = (Vec::new(), Vec::new());
+        let (mut there, mut files) = (Vec::new(), Vec::<Vec<FetchJob>>::new());
+        let mut places = HashMap::new();
         for job in jobs {
             if self.store.has(&job.digest, job.size) {
                 there.push(job);
-                continue;
-            }
-            let urls = match &job.urls {
-                Ok(urls) => urls.clone(),
-                Err(why) => {
-                    done.failed.push((job.repo, job.path, why.clone()));
-                    continue;
+            } else if let Err(why) = &job.urls {
+                let why = why.clone();
+                done.failed.push((job.repo, job.path, why));
+            } else {
+                // Repositories that list the same content share one transfer.
+                let place = *places.entry(job.digest).or_insert(files.len());
+                match files.get_mut(place) {
+                    Some(sharing) => sharing.push(job),
+                    None => files.push(vec![job]),
                 }
-            };
-            // Two repositories that list the same content share one transfer.
-            let key = crate::store::digest_text(&job.digest);
-            let id = ids
-                .entry(key.clone())
-                .or_insert_with(|| format!("{}/{}", job.repo, job.path));
-            let known = by_id.entry(id.clone()).or_default();
-            if known.is_empty() {
-                wanted.push(wanted_file(id, &key, &job, urls, &self.partial));
             }
-            known.push(job);
         }
         let failed = Mutex::new(Vec::new());
-        let summary = self.work(wanted, there, &by_id, &failed)?;
+        loop {
+            let (mut by_label, wanted) = self.wanted(files);
+            let summary = self.work(wanted, there, &by_label, &failed)?;
+            done.bytes += summary.bytes;
+            done.requests += summary.requests;
+            if summary.limit != repo_client::LimitKind::Unknown {
+                done.limit = Some(summary.limit.words(cli_kit::iec_rate));
+            }
+            (files, there) = (Vec::new(), Vec::new());
+            for (label, error) in summary.failed {
+                let sharing = by_label.remove(&label).unwrap_or_default();
+                let owner = sharing.first().map(|job| job.repo.clone());
+                // What one repository's servers do not give, or not in the size that it says, another one that lists
+                // it gets from its own.
+                let (own, others): (Vec<_>, Vec<_>) = sharing
+                    .into_iter()
+                    .partition(|job| Some(&job.repo) == owner.as_ref());
+                let why = plain(&label, &error.to_string());
+                done.failed
+                    .extend(own.into_iter().map(|job| (job.repo, job.path, why.clone())));
+                files.extend((!others.is_empty()).then_some(others));
+            }
+            if files.is_empty() {
+                break;
+            }
+        }
         let failed = failed.into_inner();
         done.failed
             .extend(failed.unwrap_or_else(PoisonError::into_inner));
-        done.bytes = summary.bytes;
-        done.requests = summary.requests;
-        done.limit = (summary.limit != repo_client::LimitKind::Unknown)
-            .then(|| summary.limit.words(cli_kit::iec_rate));
-        for (id, error) in summary.failed {
-            for job in by_id.get(&id).into_iter().flatten() {
-                let why = plain(&id, &error.to_string());
-                done.failed.push((job.repo.clone(), job.path.clone(), why));
-            }
-        }
         Ok(done)
+    }
+
+    /// What is to be asked for, each file of the servers of the first that lists it; and who lists it, by label.
+    fn wanted(
+        &self,
+        files: Vec<Vec<FetchJob>>,
+    ) -> (HashMap<String, Vec<FetchJob>>, Vec<FileRequest>) {
+        let mut by_label = HashMap::new();
+        let mut wanted = Vec::new();
+        for sharing in files {
+            let Some(first) = sharing.first() else {
+                continue;
+            };
+            let mut label = format!("{}/{}", first.repo, first.path);
+            if by_label.contains_key(&label) {
+                label = format!("{label} ({})", first.digest);
+            }
+            wanted.push(wanted_file(&label, first, &self.partial));
+            by_label.insert(label, sharing);
+        }
+        (by_label, wanted)
     }
 
     fn limits(&self) -> TransferLimits {
@@ -174,7 +203,7 @@ impl Fetcher<'_> {
         &self,
         wanted: Vec<FileRequest>,
         there: Vec<FetchJob>,
-        by_id: &HashMap<String, Vec<FetchJob>>,
+        by_label: &HashMap<String, Vec<FetchJob>>,
         failed: &Mutex<Vec<(String, String, String)>>,
     ) -> Result<transfer::TransferSummary> {
         let (send, receive) = mpsc::channel::<(JudgedFile, Vec<FetchJob>)>();
@@ -204,7 +233,7 @@ impl Fetcher<'_> {
                 let _ = send.send((JudgedFile::Stored(path), vec![job]));
             }
             let mut sink = |done: FetchedFile| {
-                let jobs = by_id.get(&done.label).cloned().unwrap_or_default();
+                let jobs = by_label.get(&done.label).cloned().unwrap_or_default();
                 // Every job has a digest.
                 if let Some(file) = HashedFile::fetched(done) {
                     let _ = send.send((JudgedFile::Fresh(file), jobs));
@@ -249,14 +278,17 @@ impl Fetcher<'_> {
         failed: &Mutex<Vec<(String, String, String)>>,
     ) -> Result<()> {
         let mut good = false;
-        let path = match file {
-            JudgedFile::Stored(path) => path,
-            JudgedFile::Fresh(file) => file.path(),
+        let (path, size) = match file {
+            JudgedFile::Stored(path) => (path.as_path(), None),
+            JudgedFile::Fresh(file) => (file.path(), Some(file.size())),
         };
         for job in jobs {
-            let verdict = match &job.trust {
-                None => Ok(String::new()),
-                Some(trust) => trust::judge_package(path, trust, self.now),
+            let verdict = match (&job.trust, size, job.size) {
+                (_, Some(got), Some(expected)) if got != expected => {
+                    Err(Cause::Size { got, expected }.to_string())
+                }
+                (None, ..) => Ok(String::new()),
+                (Some(trust), ..) => trust::judge_package(path, trust, self.now),
             };
             match verdict {
                 Ok(_) => good = true,
@@ -277,25 +309,27 @@ impl Fetcher<'_> {
     }
 }
 
-fn wanted_file(
-    id: &str,
-    key: &str,
-    job: &FetchJob,
-    urls: Vec<String>,
-    partial: &Path,
-) -> FileRequest {
+/// What is asked for. Its part is its repository's own: what others' servers gave does not get in the way.
+fn wanted_file(label: &str, job: &FetchJob, partial: &Path) -> FileRequest {
+    let urls = job.urls.clone().unwrap_or_default();
+    let mut owner = Hasher::digest(DigestAlgo::Sha256, job.repo.as_bytes()).hex();
+    owner.truncate(OWNER_LENGTH);
+    let name = crate::store::digest_text(&job.digest).replace(':', "-");
     FileRequest {
         size: job.size,
         max_size: repo_client::part_limit(job.announced),
         digest: Some(job.digest),
         priority: job.priority,
         access: Arc::clone(&job.access),
-        ..FileRequest::new(id, urls, partial.join(key.replace(':', "-")))
+        ..FileRequest::new(label, urls, partial.join(format!("{name}-{owner}")))
     }
 }
 
-/// An error without the id in front, which the caller writes itself.
-fn plain(id: &str, text: &str) -> String {
-    let text = text.strip_prefix(id).unwrap_or(text);
+/// An error without the label in front, which the caller writes itself.
+fn plain(label: &str, text: &str) -> String {
+    let text = text.strip_prefix(label).unwrap_or(text);
     text.trim_start_matches(": ").to_owned()
 }
+
+#[cfg(test)]
+mod tests;

@@ -6,10 +6,11 @@
 //! judged: an error page, a poisoned or a half object can never be stored. If upstream is away the
 //! last whole set is served, and every package that is in the store.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
+use std::collections::hash_map::{Entry, HashMap};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use cli_kit::{OutputMode, Printer};
@@ -36,6 +37,8 @@ use crate::upstream::{self, UpstreamQuery};
 const REMEMBER_FAILURE: Duration = Duration::from_secs(2);
 /// How long a client waits for upstream's index while there is an older set to be shown.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a repository waits for a file that another one is fetching before it asks its own servers.
+const SHARED_PATIENCE: Duration = Duration::from_secs(3);
 /// Most rounds over all servers after the first: a client waits, and asks again itself.
 const MAX_RETRIES: u32 = 1;
 /// Former sets that clients under way may still ask for.
@@ -70,16 +73,26 @@ struct Shown {
     asked: Option<Instant>,
 }
 
-/// One lock per file that is being fetched; below it what failed lately, by repository.
-type Flight = Arc<Mutex<HashMap<String, (Instant, String)>>>;
+/// One lock per file that is being fetched; below it how it failed lately.
+type Flight = Arc<Mutex<Option<LateFailure>>>;
+
+/// How a file failed.
+struct LateFailure {
+    then: Instant,
+    why: String,
+    /// It was in the store: what another repository brings changes nothing.
+    was_there: bool,
+}
 
 /// What all proxied repositories share.
 pub(super) struct Shared {
     layout: Layout,
     store: Store,
     client: Client,
-    /// Files that are being fetched, by digest: several repositories may list the same one.
-    flights: Mutex<HashMap<String, Flight>>,
+    /// How many repositories are fetching a file: several may list the same one.
+    under_way: Mutex<HashMap<Digest, usize>>,
+    /// One of them has ended.
+    landed: Condvar,
 }
 
 impl Shared {
@@ -88,12 +101,50 @@ impl Shared {
             layout: layout.clone(),
             store: Store::open(&layout.proxied())?,
             client,
-            flights: Mutex::default(),
+            under_way: Mutex::default(),
+            landed: Condvar::new(),
         })
     }
 
-    fn flights(&self) -> MutexGuard<'_, HashMap<String, Flight>> {
-        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    fn under_way(&self) -> MutexGuard<'_, HashMap<Digest, usize>> {
+        self.under_way
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for a file that another repository is fetching, but no longer than [`SHARED_PATIENCE`]: its servers may be
+    /// slow, or may have no such file. Says that this one fetches it now.
+    fn begin(&self, digest: Digest) -> UnderWay<'_> {
+        let wait = |busy: &mut HashMap<Digest, usize>| busy.contains_key(&digest);
+        let (mut busy, _) = self
+            .landed
+            .wait_timeout_while(self.under_way(), SHARED_PATIENCE, wait)
+            .unwrap_or_else(PoisonError::into_inner);
+        *busy.entry(digest).or_default() += 1;
+        UnderWay {
+            shared: self,
+            digest,
+        }
+    }
+}
+
+/// A file that a repository is fetching, until this is dropped.
+struct UnderWay<'a> {
+    shared: &'a Shared,
+    digest: Digest,
+}
+
+impl Drop for UnderWay<'_> {
+    fn drop(&mut self) {
+        let mut busy = self.shared.under_way();
+        if let Entry::Occupied(mut count) = busy.entry(self.digest) {
+            *count.get_mut() -= 1;
+            if *count.get() == 0 {
+                count.remove();
+            }
+        }
+        drop(busy);
+        self.shared.landed.notify_all();
     }
 }
 
@@ -110,6 +161,8 @@ pub(super) struct Proxy {
     renewing: AtomicBool,
     /// Clients that wait for upstream at once; more of them wait without a thread.
     places: Arc<Semaphore>,
+    /// Files that are being fetched.
+    flights: Mutex<HashMap<Digest, Flight>>,
     /// Packages of the store that were judged by the rules of this repository: others, or metadata, may have brought them.
     judged: Mutex<HashSet<Digest>>,
     /// What clients asked for, as it is written down.
@@ -135,6 +188,7 @@ impl Proxy {
             refreshing: Mutex::default(),
             renewing: AtomicBool::new(false),
             places: Arc::new(Semaphore::new(places(config))),
+            flights: Mutex::default(),
             judged: Mutex::default(),
             asked_for: Mutex::new(asked::read(&shared.layout, id)?),
         })
@@ -358,6 +412,10 @@ impl Proxy {
         place
     }
 
+    fn flights(&self) -> MutexGuard<'_, HashMap<Digest, Flight>> {
+        self.flights.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn judged(&self) -> MutexGuard<'_, HashSet<Digest>> {
         self.judged.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -373,25 +431,32 @@ impl Proxy {
         if self.is_here(known) {
             return Ok(place);
         }
-        let key = crate::store::digest_text(&known.digest);
-        let flight = Arc::clone(self.shared.flights().entry(key.clone()).or_default());
-        let mut failures = flight.lock().unwrap_or_else(PoisonError::into_inner);
+        let flight = Arc::clone(self.flights().entry(known.digest).or_default());
+        let mut failure = flight.lock().unwrap_or_else(PoisonError::into_inner);
         if self.is_here(known) {
             return Ok(place);
         }
-        if let Some((then, why)) = failures.get(self.id())
-            && then.elapsed() < REMEMBER_FAILURE
+        let is_there = || self.shared.store.has(&known.digest, known.size);
+        if let Some(late) = &*failure
+            && late.then.elapsed() < REMEMBER_FAILURE
+            && (late.was_there || !is_there())
         {
+            let why = &late.why;
             return Err(Error::repository(self.id(), format!("{path}: {why}")));
         }
+        let under_way = self.shared.begin(known.digest);
         let result = self.fetch(set, path, known);
+        drop(under_way);
         if let Err(error) = &result {
-            let failed = (Instant::now(), error.to_string());
-            failures.insert(self.id().to_owned(), failed);
+            *failure = Some(LateFailure {
+                then: Instant::now(),
+                why: error.to_string(),
+                was_there: is_there(),
+            });
         }
-        drop(failures);
+        drop(failure);
         if result.is_ok() {
-            self.shared.flights().remove(&key);
+            self.flights().remove(&known.digest);
         }
         result.map(|()| place)
     }

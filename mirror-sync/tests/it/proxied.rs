@@ -1,10 +1,16 @@
 //! Repositories in proxy mode whose upstream goes back, or shares its packages with another one.
 
+use std::io::Write;
+use std::net::TcpStream;
+use std::time::Duration;
+
 use testkit::gpg::Gpg;
+use testkit::server::Answer;
 
 use crate::guards::dated;
 use crate::scene::{Scene, VENDOR};
 use crate::serving::{Serving, curl};
+use crate::unfinished::wait_for;
 
 /// It keeps the newer set and says that upstream went back, after a restart, too.
 #[test]
@@ -62,4 +68,41 @@ fn row_117_a_package_is_judged_for_each_repository() {
         assert_eq!(get(&serving, "strict", "alpha"), 22, "it is not signed");
         assert_eq!(get(&serving, "strict", "delta"), 0);
     }
+}
+
+/// A repository whose upstream drips lists the package of another one, whose clients get it all the same.
+#[test]
+fn row_143_a_dripping_upstream_keeps_no_client_of_another_repository_waiting() {
+    let scene = Scene::usual();
+    let mut text = format!("[mirror]\npath = {:?}\n", scene.path("mirror"));
+    for id in ["bad", "good"] {
+        let dir = scene.path("up").join(id);
+        std::os::unix::fs::symlink(scene.path("up/base"), &dir).unwrap();
+        let url = scene.server.url(&format!("/{id}"));
+        text.push_str(&format!(
+            "[repo.{id}]\nmode = \"proxy\"\nbaseurl = {url:?}\ngpgcheck = false\n"
+        ));
+    }
+    scene.config_text(&text);
+    let serving = Serving::start(&scene);
+    for id in ["bad", "good"] {
+        let index = format!("/{id}/repodata/repomd.xml");
+        curl(&["-f", "-o", "/dev/null", &serving.url(&index)]).ends(0);
+    }
+    let [bad, good] = ["bad", "good"].map(|id| format!("/{id}/Packages/alpha-1-1.noarch.rpm"));
+    let drip = Answer {
+        pieces: Some((1, Duration::from_secs(1))),
+        ..Answer::default()
+    };
+    scene.server.always(&bad, drip);
+    let mut waiting = TcpStream::connect(serving.url("").replace("http://", "")).unwrap();
+    write!(waiting, "GET {bad} HTTP/1.1\r\nHost: m\r\n\r\n").unwrap();
+    wait_for(|| !scene.server.seen_at(&bad).is_empty());
+    let got = scene.path("got");
+    let to = got.to_str().unwrap();
+    curl(&["-f", "-m", "30", "-o", to, &serving.url(&good)]).ends(0);
+    assert_eq!(scene.server.seen_at(&good).len(), 1);
+    let whole = scene.path("up/base/Packages/alpha-1-1.noarch.rpm");
+    assert!(std::fs::read(got).unwrap() == std::fs::read(whole).unwrap());
+    drop(waiting);
 }

@@ -22,7 +22,7 @@ fn both(scene: &Scene, lines: &str) {
     ));
 }
 
-fn wait_for(done: impl Fn() -> bool) {
+pub(crate) fn wait_for(done: impl Fn() -> bool) {
     let end = Instant::now() + Duration::from_secs(20);
     while !done() {
         assert!(Instant::now() < end, "it never comes to that");
