@@ -350,7 +350,9 @@ fn fill(
         }
         carry_out(&session, &goal, prepared)?;
     }
-    if session.settings.test_only {
+    let settings = &session.settings;
+    let only_looks = settings.dry_run || settings.download_only || settings.urls_only;
+    if settings.test_only || only_looks {
         return Ok(None);
     }
     place.detach()?;

@@ -62,6 +62,14 @@ fn a_layer_upon_an_image_has_what_changed() {
             seen["Digest"].clone(),
         )
     };
+    for option in ["--dryrun", "--testonly"] {
+        let mut command = place.command(&[option]);
+        command.args(["--base", &base, "--erase", "left"]);
+        let target = format!("oci:{}", path("never"));
+        let run = program::run(command.args(["-o", &target])).ok();
+        assert_eq!(run.out, "", "{option}");
+        assert!(!place.path("never").exists(), "{option}");
+    }
     let (lower, ..) = layers("base");
     let (both, labels, env, seen) = layers("upon");
     assert_eq!(seen, digest);
