@@ -30,6 +30,7 @@ fn main() -> ExitCode {
     // What the caller has open is not for scriptlets and hooks.
     close_fds::set_fds_cloexec(3, &[]);
     whole_file::narrow_umask();
+    whole_file::survive_limits();
     // Arguments that are not UTF-8 cannot name anything that a repository has.
     tdnf::run(words.iter().map(|word| word.to_string_lossy().into_owned()))
 }

@@ -18,6 +18,7 @@ use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, CWD, FileType, Gid, Mode, OFlags, Uid, XattrFlags};
 use rustix::io::Errno;
@@ -45,6 +46,13 @@ pub fn narrow_umask() {
     let narrow = forbidden(rustix::process::geteuid());
     let asked = rustix::process::umask(narrow);
     rustix::process::umask(asked | narrow);
+}
+
+/// A file that may grow no longer (`ulimit -f`) is an error of the write, as a full disk is, and ends the process no more.
+/// Programs that it starts are as they were.
+pub fn survive_limits() {
+    // It says nothing to anybody: that there is a handler does it. Without one the signal ends the process as before.
+    let _ = signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default());
 }
 
 /// Permissions that nothing of `user` gives to others: that everybody may write it and, where it is root's, a group.

@@ -52,6 +52,10 @@ impl<'p> Session<'p> {
         if let Some(root) = &common.root {
             config.mirror.path = root.into();
         }
+        let nothing_said = common.config.is_none() && config.mirror.path.as_os_str().is_empty();
+        if nothing_said && !path.is_file() {
+            config::read(path)?;
+        }
         config.check(&place)?;
         for (id, repo) in &config.repo {
             let Some(Word(file)) = &repo.auth_header_file else {

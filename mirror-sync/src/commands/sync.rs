@@ -3,10 +3,10 @@
 use clap::Args;
 
 use super::session::Session;
-use crate::error::{EXIT_DONE, EXIT_FAILED, EXIT_NOTHING_NEW, Result};
+use crate::error::{EXIT_DONE, EXIT_FAILED, EXIT_NOTHING_NEW, Error, Result};
 use crate::report::RunReport;
 use crate::sync::{SyncOptions, SyncRun};
-use crate::{hooks, status, sync};
+use crate::{hooks, status, sync, trust};
 
 /// Brings the mirror up to date and publishes what is whole
 #[derive(Args)]
@@ -19,6 +19,13 @@ pub(super) struct SyncCommand {
 impl SyncCommand {
     pub(super) fn run(&self, session: &Session<'_>) -> Result<u8> {
         let dry_run = self.options.dry_run;
+        if let Some(key) = &session.config.mirror.sign_key {
+            // Before anything is fetched that could not be signed.
+            trust::signing_key(key).map_err(|error| Error::Config {
+                place: "mirror.sign_key".to_owned(),
+                what: error.to_string(),
+            })?;
+        }
         let report = session.change(&self.options, |run| {
             let mut report = sync::run(run)?;
             report.print(run.printer, &session.repeated);

@@ -191,8 +191,12 @@ pub(crate) fn print(status: &Status, printer: &Printer) {
     printer.json(status);
     for repo in &status.repos {
         let age = repo.lag_seconds.map_or("never".to_owned(), ago);
+        let same = match &repo.rolled_back_from {
+            Some(_) => "held".to_owned(),
+            None => format!("same as upstream: {age}"),
+        };
         printer.row(&format!(
-            "{:<24} {:<12} {:>7} packages {:>10}  same as upstream: {age}  {}",
+            "{:<24} {:<12} {:>7} packages {:>10}  {same}  {}",
             repo.id,
             match repo.mode {
                 RepoMode::Proxy => "proxy",

@@ -112,7 +112,7 @@ fn card(repo: &RepoStatus, now: u64, out: &mut String) {
     let mut fact = |name: &str, value: String| {
         let _ = write!(out, "<div><dt>{name}</dt><dd>{value}</dd></div>");
     };
-    if repo.last_success > 0 {
+    if repo.last_success > 0 && repo.rolled_back_from.is_none() {
         fact(
             "Same as upstream",
             ago(now.saturating_sub(repo.last_success)),

@@ -32,6 +32,16 @@ fn configure(scene: &Scene, of_mirror: &str, of_b: &str) {
     ));
 }
 
+#[test]
+fn a_key_that_cannot_sign_is_said_before_anything_is_fetched() {
+    let scene = two("");
+    configure(&scene, "sign_key = \"no-key\"", "");
+    let run = scene.run(&["sync"]).ends(2);
+    let told = "mirror.sign_key: no-key: ";
+    assert!(run.err.contains(told), "{}", run.text());
+    assert!(!run.out.contains("published"), "{}", run.text());
+}
+
 /// A package of 3 MB comes to `b`, a small one to `a`.
 fn grow(scene: &Scene) {
     let big = package_of("big", "1", "", 3_000_000);

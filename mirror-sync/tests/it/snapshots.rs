@@ -76,6 +76,8 @@ fn diff_promote_and_rollback() {
         told.contains(&format!("rolled back from {}", stamps[2])),
         "{told}"
     );
+    assert!(told.contains("  held  "), "{told}");
+    assert!(!told.contains("same as upstream"), "{told}");
     let page = |name: &str| fs::read_to_string(scene.public(name)).unwrap();
     assert!(page("status.json").contains("rolled_back_from"));
     assert!(page("metrics").contains("mirror_sync_rolled_back{repo=\"base\"} 1"));

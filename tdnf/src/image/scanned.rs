@@ -12,7 +12,7 @@ use rpm_transaction::RootDir;
 use rustix::fs::{self, AtFlags};
 use whole_file::{Access, Durability, WholeFile};
 
-use super::row::PackageRow;
+use super::tree::PackageRow;
 use crate::error::{At, Failure, Outcome};
 
 /// Where the lists are.

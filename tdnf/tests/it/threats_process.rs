@@ -50,6 +50,24 @@ print('sent', sent)
 sys.exit(os.waitstatus_to_exitcode(status))
 ";
 
+/// A limit to the size of files is an error with its number, as a full disk is, and the next run goes well.
+#[test]
+fn row_89_files_that_may_not_grow() {
+    if unprivileged() {
+        return;
+    }
+    let site = shell_site(&[package("grown", "1", "")]);
+    site.run(&["makecache"]).ok();
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "ulimit -f 8; exec \"$@\"", "sh"]);
+    let limited = site.command(&["-y", "install", "grown"]);
+    command.arg(limited.get_program()).args(limited.get_args());
+    let ran = program::run(&mut command);
+    assert!(ran.code > 0, "{ran:?}");
+    assert!(ran.err.contains("\nError("), "{ran:?}");
+    site.run(&["-y", "install", "grown"]).ok();
+}
+
 #[test]
 fn row_92_eintr_storm() {
     if unprivileged() {

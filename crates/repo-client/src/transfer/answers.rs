@@ -107,6 +107,11 @@ fn whole_instead(picture: &mut Picture, id: RangeId, changed: bool) -> Result<Ve
             other.is_some_and(|other| ranges(&hosts[other]))
         });
     if !alone || others {
+        // A file that is another one each time would be asked for without end.
+        if changed {
+            let why = "all of another file came for a part".to_owned();
+            return Ok(vec![Act::Fail(id, Cause::Range(why))]);
+        }
         picture.over(id, Instant::now());
         return Ok(vec![Act::Stop(id)]);
     }

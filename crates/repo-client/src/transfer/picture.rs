@@ -16,6 +16,9 @@ use crate::error::{Error, Result};
 use crate::ranges::RangeId;
 use crate::request::FileRequest;
 
+/// A request that is over sooner tells no higher rate.
+const SHORTEST: Duration = Duration::from_millis(50);
+
 /// The picture that policies look at.
 pub(crate) struct Picture {
     pub(crate) files: IdTable<FileId, WantedFile>,
@@ -220,7 +223,11 @@ impl Picture {
     /// A request is over: its connection and what it has not brought are free.
     pub(crate) fn over(&mut self, id: RangeId, now: Instant) {
         if let Some(stream) = self.streams.remove(&id) {
-            self.hosts[stream.host].over(stream.shared, now, stream.age(now));
+            let host = &mut self.hosts[stream.host];
+            // Of a fast server no request may last until its rate can be told.
+            let spent = stream.age(now).max(SHORTEST).as_secs_f64();
+            host.best = host.best.max(stream.bytes as f64 / spent);
+            host.over(stream.shared, now, stream.age(now));
             self.files[stream.file].map.release(id);
         }
     }

@@ -144,6 +144,8 @@ pub(crate) mod disk {
 pub(crate) mod limit {
     use std::time::Duration;
 
+    /// Of our own limit, this much in use means that requests are slow because of it.
+    pub(crate) const HELD: f64 = 0.5;
     /// Of our own limit, this much in use means that it is what limits.
     pub(crate) const OWN: f64 = 0.85;
     /// Connections that keep this share of the first one's rate are limited one by one.

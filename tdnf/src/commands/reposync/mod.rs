@@ -157,6 +157,10 @@ fn sync(
         return Ok((report, first));
     }
     let folder = wish.folder(&wish.target, source)?;
+    if !wanted.is_empty() {
+        // What keeps all files away is said once.
+        std::fs::create_dir_all(&folder).at(&folder)?;
+    }
     let known = CheckedFiles::of(session, source, &folder, wish.given.verify);
     let (got, failures) = packages(session, source, &wanted, &folder, known)?;
     // What came is there for the next try.

@@ -8,7 +8,7 @@ use crate::transfer::file::{Stream, WantedFile};
 use crate::transfer::ids::HostId;
 use crate::transfer::picture::Picture;
 use crate::transfer::segments::Claim;
-use crate::transfer::tuning::segments::{LOSSY_STALLS, REST_LASTS, STALLS};
+use crate::transfer::tuning::segments::{LOSSY_STALLS, REST_LASTS, STALLS, USELESS};
 
 /// What a server brings a second time.
 pub(crate) fn hedge(picture: &Picture, host: HostId, now: Instant) -> Option<SegmentRequest> {
@@ -42,6 +42,11 @@ fn is_late(picture: &Picture, host: HostId, claim: &Claim, stream: &Stream, now:
         STALLS
     };
     if now.duration_since(stream.last).as_secs_f64() > stalls {
+        return true;
+    }
+    // Next to nothing is late whoever else comes, also one of whom nothing is known.
+    let drips = stream.rate(now).is_some_and(|rate| rate < USELESS);
+    if drips && stream.host != host && stream.age(now).as_secs_f64() > REST_LASTS {
         return true;
     }
     let rest = (claim.to - claim.at) as f64;

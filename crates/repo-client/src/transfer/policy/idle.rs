@@ -22,7 +22,9 @@ pub(crate) fn useless(picture: &Picture, now: Instant) -> Vec<(RangeId, Cause)> 
             let other = one.host.filter(|host| *host != stream.host && !one.out);
             other.is_some_and(|host| {
                 let host = &picture.hosts[host];
-                host.is_usable() && rate < host.best * USELESS_SHARE
+                // One that has not been asked yet may do better.
+                let unknown = host.best == 0.0 && host.bytes == 0;
+                host.is_usable() && (unknown || rate < host.best * USELESS_SHARE)
             })
         });
         better && stream.age(now) >= patience

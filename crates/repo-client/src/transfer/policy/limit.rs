@@ -1,12 +1,13 @@
 //! Which limit was met, told from what was measured.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::event::LimitKind;
+use crate::transfer::file::WantedFile;
 use crate::transfer::ids::HostId;
 use crate::transfer::picture::Picture;
 use crate::transfer::tuning::limit::{
-    EACH, MAX_QUEUE, MORE, OWN, PACKET, QUEUE, QUEUED, QUEUED_PACKETS, WAITING,
+    EACH, HELD, MAX_QUEUE, MORE, OWN, PACKET, QUEUE, QUEUED, QUEUED_PACKETS, WAITING,
 };
 
 /// Bytes per second of all servers together.
@@ -19,6 +20,22 @@ fn total(picture: &Picture) -> f64 {
 pub(crate) fn own_is_reached(picture: &Picture) -> bool {
     let global = picture.limits.global_bps;
     global.is_some_and(|own| total(picture) >= OWN * own as f64)
+}
+
+/// Whether it is we who hold back what comes of a file. Then nothing is asked for a second time: what is cut off has been
+/// sent, and is paid for, all the same.
+pub(crate) fn is_held_back(picture: &Picture, file: &WantedFile, now: Instant) -> bool {
+    let (limits, throttle) = (&picture.limits, file.request.access.throttle);
+    let ours = (throttle > 0).then_some(throttle);
+    let ours = [limits.global_bps, limits.per_host_bps, ours]
+        .into_iter()
+        .flatten()
+        .min();
+    let rates = picture
+        .streams
+        .values()
+        .filter_map(|stream| stream.rate(now));
+    ours.is_some_and(|ours| rates.sum::<f64>() >= HELD * ours as f64)
 }
 
 /// What limits a server; `lossy` if packets are lost on the way.

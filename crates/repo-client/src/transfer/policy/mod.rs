@@ -53,6 +53,7 @@ fn others_requests(
     now: Instant,
 ) -> impl Iterator<Item = (SegmentRequest, &WantedFile, &Claim, &Stream)> {
     let files = picture.shared_files(host, now);
+    let files = files.filter(move |(_, file, _)| !limit::is_held_back(picture, file, now));
     files.flat_map(move |(id, file, source)| {
         let known = picture.is_known(file, source);
         file.map.claims().iter().filter_map(move |claim| {

@@ -135,7 +135,8 @@ pub(crate) fn gap_in(
             };
             id == source || one.out || !one.host.is_some_and(ranges)
         };
-        let resume = file.map.contributors() == [(source, from)];
+        // What knows no ranges begins anew: only where nobody else goes on.
+        let resume = !picture.hosts[host].no_ranges && file.map.contributors() == [(source, from)];
         let alone = claims.is_empty() && (resume || file.sources.iter().all(no_other));
         return alone.then(|| ask(from, end, RequestKind::Gap));
     }

@@ -24,6 +24,20 @@ fn the_rest_of_a_stalled_request_is_asked_of_another_server() {
 }
 
 #[test]
+fn what_drips_is_late_for_a_server_whose_rate_nobody_knows() {
+    let mut stage = PolicyStage::new(2, &[MB]);
+    let id = stage.running(0, 0, MB);
+    for _ in 0..5 {
+        stage.later(0.5);
+        assert!(stage.picture.each(host(1)).is_none());
+        stage.give(id, 35);
+    }
+    let ask = hedge(&stage.picture, host(1), stage.now).unwrap();
+    assert_eq!((ask.from, ask.to), (5 * 35, MB));
+    assert_eq!(hedge(&stage.picture, host(0), stage.now), None);
+}
+
+#[test]
 fn where_packets_are_lost_it_is_taken_for_stalled_sooner() {
     let mut stage = stalled();
     stage.later(LOSSY_STALLS + 0.1);

@@ -113,6 +113,18 @@ fn a_server_without_ranges_is_asked_for_a_begun_file_only_when_nobody_else_is_le
 }
 
 #[test]
+fn a_server_without_ranges_does_not_go_on_with_its_own_where_another_can() {
+    let mut stage = PolicyStage::new(2, &[20 * MB]);
+    stage.host(0).no_ranges = true;
+    stage.there(0, MB, 0);
+    assert_eq!(
+        next(&stage.picture, host(0), stage.now),
+        NextSegment::Nothing
+    );
+    assert_eq!(asked(&stage, 1).from, MB);
+}
+
+#[test]
 fn a_file_is_begun_when_those_begun_have_no_gap() {
     let mut stage = PolicyStage::new(1, &[MB, MB]);
     let second = FileId::new(1);

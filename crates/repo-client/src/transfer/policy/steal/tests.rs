@@ -41,6 +41,20 @@ fn the_victim_ends_where_the_thief_begins() {
 }
 
 #[test]
+fn what_is_slow_because_of_us_is_left_alone() {
+    for (throttle, taken) in [(0, true), (150_000, false), (1_000_000, true)] {
+        let (mut stage, _) = slow_one();
+        let access = std::sync::Arc::make_mut(&mut stage.file(0).request.access);
+        access.throttle = throttle;
+        let ask = steal(&stage.picture, host(1), stage.now);
+        assert_eq!(ask.is_some(), taken, "{throttle}");
+    }
+    let (mut stage, _) = slow_one();
+    stage.picture.limits.global_bps = Some(150_000);
+    assert_eq!(steal(&stage.picture, host(1), stage.now), None);
+}
+
+#[test]
 fn what_is_done_soon_is_left_alone() {
     let mut stage = PolicyStage::new(2, &[REST * 3]);
     let id = stage.running(0, 0, REST * 3);
