@@ -562,6 +562,9 @@ pub struct ImageOptions {
     /// A port that it serves: 80, 53/udp.
     #[arg(long, value_name = "PORT")]
     pub port: Vec<String>,
+    /// A bill of materials, beside the image and as a file: spdx or cyclonedx.
+    #[arg(long, value_name = "KIND[:FILE]")]
+    pub sbom: Vec<String>,
     /// Whom it is started as: NAME, UID or UID:GID.
     #[arg(long, value_name = "USER")]
     pub user: Option<String>,

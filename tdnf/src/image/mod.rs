@@ -5,13 +5,18 @@
 //! and their description together, [`Target`] is where the image goes. Nothing here depends on the machine, the user,
 //! the time or the order of directories: equal packages give equal bytes.
 
+mod archive;
 mod base;
 mod config;
 mod layer;
 pub mod namespace;
 mod oci;
 mod overlay;
+mod row;
+mod sbom;
 mod scanned;
+mod settled;
+mod spread;
 mod target;
 mod tree;
 mod unpack;
@@ -20,9 +25,12 @@ mod workplace;
 pub use base::{Base, BaseEntry};
 pub use config::{ImageConfig, ImageFile};
 pub use layer::Compression;
-pub use oci::{Built, Image, Parts, Pieces, write_dir, write_tar};
+pub use oci::{Built, Image, Parts, Pieces, Referrer, write_dir, write_tar};
 pub use overlay::lay_over;
+pub use row::PackageRow;
+pub use sbom::{Billed, SbomKind};
 pub use scanned::replace_database;
+pub use spread::spread;
 pub use target::Target;
-pub use tree::{Entry, PackageRow, Rules, Tree};
+pub use tree::{Entry, Rules, Tree};
 pub use workplace::Workplace;

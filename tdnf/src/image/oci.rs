@@ -12,7 +12,6 @@ use rpm_repo::compress::Written;
 use rustix::fs::{FlockOperation, OFlags, flock};
 use serde::Serialize;
 use serde_json::{Value, json};
-use tar::{Builder, EntryType, Header};
 use whole_file::{Access, Durability, WholeFile, open_plain, read_up_to};
 
 use super::base::{Base, BaseLayer};
@@ -24,15 +23,18 @@ use crate::error::{At, Code, Failure, Outcome};
 const MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
 const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
+const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 /// The annotation that holds a tag.
 const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// The annotation that says which tag a document is about.
+const ABOUT: &str = "dev.tdnf.image.about";
 /// Largest `index.json` that is added to.
 const MAX_INDEX: u64 = 16 << 20;
 /// The document that says that a folder is a layout.
-const OCI_LAYOUT: &str = "oci-layout";
-const INDEX_FILE: &str = "index.json";
-const BLOBS: &str = "blobs/sha256";
+pub(super) const OCI_LAYOUT: &str = "oci-layout";
+pub(super) const INDEX_FILE: &str = "index.json";
+pub(super) const BLOBS: &str = "blobs/sha256";
 
 /// A blob.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
@@ -52,12 +54,19 @@ pub struct Image {
     /// Its manifest.
     pub manifest: Built,
     /// The digest of its configuration.
-    config: Built,
+    pub(super) config: Built,
     /// Its layers, the lowest first.
     pub layers: Vec<Built>,
     /// By the names of Go: `amd64`.
     architecture: &'static str,
     variant: Option<&'static str>,
+}
+
+/// A document about an image, which names it as its subject.
+#[derive(Debug)]
+pub struct Referrer {
+    descriptor: Value,
+    pub(super) blobs: Vec<Built>,
 }
 
 /// A layer, and the digest of what is packed in it.
@@ -69,7 +78,7 @@ struct Layer {
 
 /// Where blobs and documents of an image are put together.
 pub struct Pieces {
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     durability: Durability,
 }
 
@@ -123,7 +132,7 @@ impl Pieces {
         Ok(pieces)
     }
 
-    fn document(&self, name: &str, data: &[u8]) -> Outcome<()> {
+    pub(super) fn document(&self, name: &str, data: &[u8]) -> Outcome<()> {
         let path = self.dir.join(name);
         whole_file::replace(&path, data, Access::Umask, self.durability).at(&path)
     }
@@ -270,11 +279,50 @@ impl Pieces {
         }
     }
 
+    /// Stores a document about an image, as registries keep it beside the image.
+    ///
+    /// # Errors
+    /// The layout cannot be written.
+    pub fn refer(
+        &self,
+        image: &Image,
+        media_type: &str,
+        document: &Value,
+        tag: &str,
+        epoch: u64,
+    ) -> Outcome<Referrer> {
+        let empty = self.blob(EMPTY, &json!({}))?;
+        let layer = self.blob(media_type, document)?;
+        let manifest = json!({
+            "schemaVersion": 2,
+            "mediaType": MANIFEST,
+            "artifactType": media_type,
+            "config": Descriptor::of(&empty),
+            "layers": [Descriptor::of(&layer)],
+            "subject": Descriptor::of(&image.manifest),
+            "annotations": {"org.opencontainers.image.created": time(epoch)},
+        });
+        let manifest = self.blob(MANIFEST, &manifest)?;
+        let mut descriptor = json!(Descriptor::of(&manifest));
+        descriptor["artifactType"] = json!(media_type);
+        descriptor["annotations"] = json!({ABOUT: tag});
+        Ok(Referrer {
+            descriptor,
+            blobs: vec![empty, layer, manifest],
+        })
+    }
+
     /// Gives an image its tag in `index.json`, which is replaced as one: from then on the layout has the new image.
     ///
     /// # Errors
     /// The file cannot be read or written, or is none.
-    pub fn tag(&self, images: &[Image], top: &Built, tag: &str) -> Outcome<()> {
+    pub fn tag(
+        &self,
+        images: &[Image],
+        top: &Built,
+        tag: &str,
+        referrers: &[Referrer],
+    ) -> Outcome<()> {
         // Others who give tags in this folder wait.
         let lock = File::open(&self.dir).at(&self.dir)?;
         flock(&lock, FlockOperation::LockExclusive).at(&self.dir)?;
@@ -303,65 +351,15 @@ impl Pieces {
         };
         new["annotations"] = json!({REF_NAME: tag});
         if let Some(manifests) = index["manifests"].as_array_mut() {
-            manifests.retain(|known| known["annotations"][REF_NAME] != tag);
+            let is_old = |known: &Value| {
+                let about = &known["annotations"];
+                about[REF_NAME] == tag || about[ABOUT] == tag
+            };
+            manifests.retain(|known| !is_old(known));
             manifests.push(new);
+            manifests.extend(referrers.iter().map(|one| one.descriptor.clone()));
         }
         self.document(INDEX_FILE, index.to_string().as_bytes())
-    }
-
-    /// Writes the layout as one tar file.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn archive(&self, target: &Path, images: &[Image], top: &Built, epoch: u64) -> Outcome<()> {
-        let blobs = images.iter().flat_map(|image| {
-            let own = [&image.manifest, &image.config].into_iter();
-            own.chain(&image.layers)
-        });
-        let mut names: Vec<String> = blobs
-            .chain([top])
-            .filter_map(|blob| blob.digest.strip_prefix("sha256:"))
-            .map(|hex| format!("{BLOBS}/{hex}"))
-            .collect();
-        names.extend([INDEX_FILE.to_owned(), OCI_LAYOUT.to_owned()]);
-        let folders = ["blobs/".to_owned(), format!("{BLOBS}/")];
-        write_archive(target, epoch, &folders, &names, |name| {
-            Ok((self.dir.join(name), name.to_owned()))
-        })
-    }
-
-    /// Writes what `docker load` reads; the layers are not packed.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn docker_archive(
-        &self,
-        target: &Path,
-        image: &Image,
-        name: Option<&str>,
-        epoch: u64,
-    ) -> Outcome<()> {
-        let hex = |blob: &Built| blob.digest.trim_start_matches("sha256:").to_owned();
-        let config = format!("{}.json", hex(&image.config));
-        let layers: Vec<String> = image
-            .layers
-            .iter()
-            .map(|layer| format!("{}.tar", hex(layer)))
-            .collect();
-        let tags: Vec<&str> = name.into_iter().collect();
-        let manifest = json!([{"Config": config, "RepoTags": tags, "Layers": layers}]);
-        self.document("manifest.json", manifest.to_string().as_bytes())?;
-        let mut names = layers;
-        names.push(config);
-        names.push("manifest.json".to_owned());
-        write_archive(target, epoch, &[], &names, |name| {
-            let own = name.split_once('.').map_or(name, |(hex, _)| hex);
-            let blob = self.dir.join(BLOBS).join(own);
-            Ok(match name {
-                "manifest.json" => (self.dir.join(name), name.to_owned()),
-                _ => (blob, name.to_owned()),
-            })
-        })
     }
 }
 
@@ -442,47 +440,6 @@ fn write_layer<W: Write>(
     Ok(())
 }
 
-/// Writes files of `source` as one tar file.
-fn write_archive(
-    target: &Path,
-    epoch: u64,
-    folders: &[String],
-    names: &[String],
-    source: impl Fn(&str) -> Outcome<(PathBuf, String)>,
-) -> Outcome<()> {
-    let file = WholeFile::new(target, Access::Umask).at(target)?;
-    let mut tar = Builder::new(BufWriter::with_capacity(256 << 10, file));
-    let header = |kind, mode, size| {
-        let mut header = Header::new_ustar();
-        header.set_entry_type(kind);
-        header.set_mode(mode);
-        header.set_mtime(epoch);
-        header.set_uid(0);
-        header.set_gid(0);
-        header.set_size(size);
-        header
-    };
-    for folder in folders {
-        let mut header = header(EntryType::Directory, 0o755, 0);
-        tar.append_data(&mut header, folder, io::empty())
-            .at(target)?;
-    }
-    let mut names = names.to_vec();
-    names.sort();
-    names.dedup();
-    for name in names {
-        let (path, name) = source(&name)?;
-        let file = File::open(&path).at(&path)?;
-        let size = file.metadata().at(&path)?.len();
-        let mut header = header(EntryType::Regular, 0o644, size);
-        tar.append_data(&mut header, name, file).at(target)?;
-    }
-    let out = tar.into_inner().at(target)?;
-    let file = out.into_inner().map_err(io::IntoInnerError::into_error);
-    file.and_then(|file| file.place(Durability::Synced))
-        .at(target)
-}
-
 impl Layer {
     fn of(written: &Written, compression: Compression) -> Self {
         let suffix = match compression {
@@ -551,7 +508,7 @@ fn named(digest: &Digest) -> String {
 }
 
 /// A time as images have it.
-fn time(epoch: u64) -> String {
+pub(super) fn time(epoch: u64) -> String {
     let time = i64::try_from(epoch).ok();
     let time = time.and_then(|seconds| chrono::DateTime::from_timestamp(seconds, 0));
     time.unwrap_or_default()

@@ -12,7 +12,7 @@ use rpm_transaction::RootDir;
 use rustix::fs::{self, AtFlags};
 use whole_file::{Access, Durability, WholeFile};
 
-use super::tree::PackageRow;
+use super::row::PackageRow;
 use crate::error::{At, Failure, Outcome};
 
 /// Where the lists are.

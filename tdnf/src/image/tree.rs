@@ -10,16 +10,16 @@ use std::path::{Path, PathBuf};
 
 use rpm_db::Db;
 use rpm_pkg::files::{FileEntry, FileList, FileType};
-use rpm_pkg::header::{Header, tag};
 use rpm_transaction::{CAPABILITY_XATTR, Owners, RootDir, encode_capabilities};
 use rustix::fs::{self, AtFlags, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::base::BaseEntry;
+use super::row::PackageRow;
 use crate::error::{Code, Failure, Outcome};
 
 /// How deep folders may be nested below the root.
-const MAX_DEPTH: usize = 256;
+pub(super) const MAX_DEPTH: usize = 256;
 /// Longest capabilities: version 3 of the kernel's form.
 const MAX_CAPABILITIES: usize = 24;
 /// The bits of a mode that an unknown owner loses.
@@ -39,78 +39,9 @@ const TRANSIENT: [&str; 9] = [
     "var/tmp",
 ];
 /// Given anew to each machine: an image has an empty one, as its documents ask for.
-const MACHINE_ID: &[u8] = b"etc/machine-id";
+pub(super) const MACHINE_ID: &[u8] = b"etc/machine-id";
 /// What rpm locks.
 const DATABASE_LOCK: &[u8] = b".rpm.lock";
-
-/// A row of the rpm database, as far as images tell of it.
-#[derive(Debug, Clone, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub struct PackageRow {
-    /// Name.
-    pub name: String,
-    /// Epoch, if there is one.
-    pub epoch: Option<u32>,
-    /// Version.
-    pub version: String,
-    /// Release.
-    pub release: String,
-    /// Architecture; none for keys.
-    pub arch: String,
-    /// File name of the source package.
-    pub source: String,
-    /// Bytes of all its files.
-    pub size: u64,
-    /// Seconds since 1970 when it was installed, and built.
-    pub times: [u32; 2],
-    /// Vendor.
-    pub vendor: String,
-    /// Licence.
-    pub license: String,
-}
-
-impl PackageRow {
-    /// `name-[epoch:]version-release.arch`; a key has no architecture.
-    pub fn nevra(&self) -> String {
-        let Self {
-            name,
-            version,
-            release,
-            arch,
-            ..
-        } = self;
-        let epoch = self
-            .epoch
-            .map_or_else(String::new, |epoch| format!("{epoch}:"));
-        let dot = if arch.is_empty() { "" } else { "." };
-        format!("{name}-{epoch}{version}-{release}{dot}{arch}")
-    }
-
-    /// The name of the source package, else its own.
-    pub fn source_name(&self) -> &str {
-        let mut parts = self.source.rsplitn(3, '-');
-        parts.nth(2).unwrap_or(&self.name)
-    }
-
-    fn of(header: &Header) -> Self {
-        let text =
-            |tag| String::from_utf8_lossy(header.string(tag).unwrap_or_default()).into_owned();
-        let number = |tag| header.u32(tag).unwrap_or(0);
-        Self {
-            name: text(tag::NAME),
-            epoch: header.u32(tag::EPOCH),
-            version: text(tag::VERSION),
-            release: text(tag::RELEASE),
-            arch: text(tag::ARCH),
-            source: text(tag::SOURCERPM),
-            size: header
-                .u64(tag::LONGSIZE)
-                .unwrap_or_else(|| u64::from(number(tag::SIZE))),
-            times: [tag::INSTALLTIME, tag::BUILDTIME].map(number),
-            vendor: text(tag::VENDOR),
-            license: text(tag::LICENSE),
-        }
-    }
-}
 
 /// What decides how entries are shown.
 #[derive(Debug, Clone)]
@@ -166,7 +97,7 @@ struct Facts {
 
 /// A root that is to be shown.
 pub struct Tree {
-    root: RootDir,
+    pub(super) root: RootDir,
     rules: Rules,
     /// By name, the rpm database's own order left out.
     packages: Vec<PackageRow>,
@@ -496,76 +427,8 @@ impl Tree {
         Ok(())
     }
 
-    /// Makes the root itself what is shown, and gives it another name, which nothing has, or an empty folder.
-    ///
-    /// # Errors
-    /// Something cannot be changed; the name is that of something else.
-    pub fn become_dir(&self, target: &Path) -> Outcome<()> {
-        let root = self.root.fd().try_clone_to_owned();
-        let root = root.map_err(|error| Failure::io(self.root.path(), &error))?;
-        self.settle(root, &mut Vec::new(), 0)?;
-        let moved = std::fs::rename(self.root.path(), target);
-        moved.map_err(|error| match error.kind() {
-            std::io::ErrorKind::DirectoryNotEmpty | std::io::ErrorKind::AlreadyExists => {
-                let line = format!("{}: it is there already, and not empty", target.display());
-                Failure::because(Code::FILESYS_IO, line)
-            }
-            _ => Failure::io(target, &error),
-        })
-    }
-
-    /// Removes what is left out, and sets the times that are shown; folders after what is in them.
-    fn settle(&self, dir: OwnedFd, path: &mut Vec<u8>, depth: usize) -> Outcome<()> {
-        if depth >= MAX_DEPTH {
-            return Err(self.failed(path, Errno::NAMETOOLONG));
-        }
-        let length = path.len();
-        for name in self.names(&dir, path)? {
-            if length > 0 {
-                path.push(b'/');
-            }
-            path.extend_from_slice(name.to_bytes());
-            let failed = |error| self.failed(path, error);
-            let stat = fs::statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW).map_err(failed)?;
-            let is_folder = fs::FileType::from_raw_mode(stat.st_mode).is_dir();
-            let shown = self.entry((dir.as_fd(), &name), path, &stat).attributes;
-            match (self.is_left_out(path), is_folder) {
-                (true, true) => {
-                    let path = self.root.path().join(std::ffi::OsStr::from_bytes(path));
-                    super::workplace::remove(&path).map_err(|error| Failure::io(&path, &error))?;
-                }
-                (true, false) => fs::unlinkat(&dir, &name, AtFlags::empty()).map_err(failed)?,
-                (false, _) => {
-                    if is_folder {
-                        let flags =
-                            OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                        let below =
-                            fs::openat(&dir, &name, flags, Mode::empty()).map_err(failed)?;
-                        self.settle(below, path, depth + 1)?;
-                    } else if path == MACHINE_ID {
-                        let flags =
-                            OFlags::WRONLY | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                        fs::openat(&dir, &name, flags, Mode::empty()).map_err(failed)?;
-                    }
-                    let time = fs::Timespec {
-                        tv_sec: i64::try_from(shown.mtime).unwrap_or(i64::MAX),
-                        tv_nsec: 0,
-                    };
-                    let times = fs::Timestamps {
-                        last_access: time,
-                        last_modification: time,
-                    };
-                    let set = fs::utimensat(&dir, &name, &times, AtFlags::SYMLINK_NOFOLLOW);
-                    set.map_err(|error| self.failed(path, error))?;
-                }
-            }
-            path.truncate(length);
-        }
-        Ok(())
-    }
-
     /// The names in a folder, in the order of their bytes.
-    fn names(&self, dir: &OwnedFd, path: &[u8]) -> Outcome<Vec<CString>> {
+    pub(super) fn names(&self, dir: &OwnedFd, path: &[u8]) -> Outcome<Vec<CString>> {
         let names = fs::Dir::read_from(dir).and_then(|entries| {
             let names = entries.map(|entry| Ok(entry?.file_name().to_owned()));
             names.collect::<Result<Vec<_>, Errno>>()
@@ -576,13 +439,13 @@ impl Tree {
         Ok(names)
     }
 
-    fn failed(&self, path: &[u8], error: Errno) -> Failure {
+    pub(super) fn failed(&self, path: &[u8], error: Errno) -> Failure {
         let path = self.root.path().join(std::ffi::OsStr::from_bytes(path));
         Failure::io(&path, &error.into())
     }
 
     /// What no package brought and every run would leave anew.
-    fn is_left_out(&self, path: &[u8]) -> bool {
+    pub(super) fn is_left_out(&self, path: &[u8]) -> bool {
         if self.facts.contains_key(path) || self.folders.contains(path) {
             return false;
         }
@@ -595,7 +458,7 @@ impl Tree {
         lock || path == b"var/lib/tdnf" || TRANSIENT.into_iter().any(is_below)
     }
 
-    fn entry<'a>(
+    pub(super) fn entry<'a>(
         &self,
         (dir, name): (BorrowedFd<'a>, &'a CStr),
         path: &'a [u8],

@@ -40,6 +40,7 @@ const VALUES: &[(&str, Operand)] = &[
     ("ID,URL", Operand::Text),
     ("IMAGE", Operand::Text),
     ("KEY=VALUE", Operand::Text),
+    ("KIND[:FILE]", Operand::Words(&["spdx", "cyclonedx"])),
     ("LEVEL", Operand::Words(&crate::settings::VERBOSITIES)),
     ("MACRO", Operand::Text),
     ("N", Operand::Text),

@@ -243,20 +243,30 @@ impl Settings {
         }
     }
 
-    /// What servers are told about this program: `tdnf/VERSION ID/VERSION_ID`, the latter from the
-    /// root's os-release.
-    pub fn user_agent(&self) -> String {
+    /// `ID` and `VERSION_ID` of the root's os-release; empty where it has none.
+    pub fn system(&self) -> (String, String) {
         let field = |text: &str, key: &str| {
             let mut lines = text.lines();
             let value = lines.find_map(|line| line.strip_prefix(key)?.strip_prefix('='));
             let value = value.map(|value| value.trim_matches(['"', '\'']));
-            value.unwrap_or("UNKNOWN").to_owned()
+            value.unwrap_or_default().to_owned()
         };
         let mut text = String::new();
         let file = open_inside(&self.root, Path::new("etc/os-release"), OFlags::RDONLY);
         // A file that cannot be read names no system.
         let _ = file.map(|file| file.take(MAX_OS_RELEASE).read_to_string(&mut text));
-        let (id, version) = (field(&text, "ID"), field(&text, "VERSION_ID"));
+        (field(&text, "ID"), field(&text, "VERSION_ID"))
+    }
+
+    /// What servers are told about this program: `tdnf/VERSION ID/VERSION_ID`, the latter from the
+    /// root's os-release.
+    pub fn user_agent(&self) -> String {
+        let told = |text: String| match text.is_empty() {
+            true => "UNKNOWN".to_owned(),
+            false => text,
+        };
+        let (id, version) = self.system();
+        let (id, version) = (told(id), told(version));
         let plain = |c: char| c.is_ascii_graphic();
         let text = format!("tdnf/{} {id}/{version}", crate::VERSION);
         text.chars().filter(|c| plain(*c) || *c == ' ').collect()

@@ -1,6 +1,7 @@
 //! Images, read and run by other people's programs.
 
 mod base;
+mod bills;
 mod bytes;
 mod content;
 mod kill;

@@ -1,11 +1,15 @@
 //! `image`: packages become an image for containers.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod write;
+
+use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use cli_kit::OutputMode;
 use rpm_pkg::digest::{DigestAlgo, Hasher};
+use rpm_transaction::open_verified;
 
 use super::change::{self, Words};
 use super::files::PackageScope;
@@ -13,17 +17,16 @@ use super::operands::{Operand, Operands};
 use super::{Command, Needs, lock};
 use crate::args::options::{self, of};
 use crate::change::{Prepared, carry_out, prepare};
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{At, Code, Failure, Outcome};
 use crate::goal::{Goal, Verb};
 use crate::image::{
-    Base, BaseEntry, Compression, Entry, Image, ImageFile, PackageRow, Parts, Pieces, Rules,
-    Target, Tree, Workplace, lay_over, namespace, replace_database, write_dir, write_tar,
+    Base, BaseEntry, Compression, ImageFile, PackageRow, Rules, SbomKind, Target, Tree, Workplace,
+    lay_over, namespace, replace_database,
 };
 use crate::interrupt::Phase;
 use crate::screen::{JsonShape, Screen};
 use crate::session::{Session, is_writable};
 use crate::settings::Settings;
-use crate::view::image::BuiltImage;
 
 pub(super) const COMMAND: Command = Command {
     name: "image",
@@ -68,11 +71,15 @@ struct Wanted {
     target: Target,
     /// As it was typed.
     output: String,
+    /// What bills of materials call the image.
+    name: String,
     file: ImageFile,
     /// The layout of the image that this one is made upon, and the tag in it.
     base: Option<(PathBuf, String)>,
     /// Packages of it that go.
     erased: Vec<String>,
+    /// Bills of materials, and the files that they go to.
+    bills: Vec<(SbomKind, Option<PathBuf>)>,
     compression: Option<Compression>,
     layers: usize,
     /// Owners stay in the rpm database.
@@ -131,9 +138,9 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         };
         built.push(filled);
     }
-    let image = session
-        .interrupt
-        .during(Phase::Undoable, || write(session, &wanted, &built, &place))?;
+    let image = session.interrupt.during(Phase::Undoable, || {
+        write::write(session, &wanted, &built, &place)
+    })?;
     session.printer.show(&image);
     Ok(0)
 }
@@ -221,6 +228,21 @@ impl Wanted {
                 format!("{output}: upon a base there is one layer more, in oci: or oci-archive:");
             return Err(Failure::invalid(line));
         }
+        let bills = given.sbom.iter().map(|text| {
+            let (kind, path) = match text.split_once(':') {
+                Some((kind, path)) => (kind, Some(PathBuf::from(path))),
+                None => (text.as_str(), None),
+            };
+            Ok((SbomKind::parse(kind)?, path))
+        });
+        let bills = bills.collect::<Outcome<Vec<_>>>()?;
+        let keeps = matches!(target, Target::Oci(..) | Target::OciArchive(..));
+        if !keeps && bills.iter().any(|(_, path)| path.is_none()) {
+            let line = format!(
+                "{output}: a bill of materials is kept beside images of oci: and oci-archive: only; --sbom KIND:FILE writes a file"
+            );
+            return Err(Failure::invalid(line));
+        }
         let compression = file.compression()?;
         let packed = compression.is_some_and(|how| how != Compression::None);
         if packed && matches!(target, Target::DockerArchive(..) | Target::Dir(_)) {
@@ -235,10 +257,15 @@ impl Wanted {
         }
         Ok(Self {
             recorded: session.settings.environment.euid != 0 || !namespace::has_all_users(),
+            name: target.path().file_name().map_or_else(
+                || "image".to_owned(),
+                |name| name.to_string_lossy().into_owned(),
+            ),
             target,
             output,
             base,
             erased,
+            bills,
             file,
             compression,
             layers,
@@ -256,6 +283,10 @@ impl Wanted {
 /// A root with its packages in it.
 struct Filled {
     tree: Tree,
+    /// `ID` and `VERSION_ID` of its os-release.
+    system: (String, String),
+    /// SHA-256 of the package files that came, by name, version and architecture.
+    checksums: BTreeMap<String, String>,
     base: Option<Base>,
     epoch: u64,
     arch: String,
@@ -298,6 +329,7 @@ fn fill(
     let given = session.settings.environment.source_date;
     let created = base.as_ref().map_or(0, Base::created);
     let mut epoch = given.unwrap_or(created);
+    let mut checksums = BTreeMap::new();
     if !wanted.erased.is_empty() {
         set_time(&mut session.settings, epoch);
         let (packages, request) = change::open(&session, Vec::new())?;
@@ -313,6 +345,9 @@ fn fill(
         }
         set_time(&mut session.settings, epoch);
         session.settings.environment.now = epoch;
+        if !wanted.bills.is_empty() {
+            checksums = sums(&prepared)?;
+        }
         carry_out(&session, &goal, prepared)?;
     }
     let settings = &session.settings;
@@ -325,6 +360,8 @@ fn fill(
     let tree = read(&session, wanted, epoch, entries.unwrap_or_default())?;
     Ok(Some(Filled {
         tree,
+        system: session.settings.system(),
+        checksums,
         base,
         epoch,
         arch: arch.to_owned(),
@@ -417,140 +454,22 @@ fn read(
     Ok(tree)
 }
 
-/// Writes the image to its target.
-fn write(
-    session: &Session<'_>,
-    wanted: &Wanted,
-    built: &[Filled],
-    place: &Workplace,
-) -> Outcome<BuiltImage> {
-    let configs = built.iter().map(|one| match &one.base {
-        Some(base) => base.file().with(wanted.file.clone()).config(),
-        None => wanted.file.config(),
-    });
-    let configs = configs.collect::<Outcome<Vec<_>>>()?;
-    let annotations = &wanted.file.annotations;
-    let flat = matches!(wanted.target, Target::Tar(_) | Target::Dir(_));
-    let mut each = |entry: Option<&Entry<'_>>| match entry {
-        None => session.go_on(),
-        Some(socket) => {
-            let path = String::from_utf8_lossy(socket.path);
-            session.warn_once(&format!(
-                "warning: /{path}: a socket has no place in an image, and is left out"
-            ));
-            Ok(())
-        }
-    };
-    let spreads = built
-        .iter()
-        .map(|one| spread(one.tree.packages(), wanted.layers));
-    let spreads: Vec<(Vec<usize>, usize)> = spreads.collect();
-    let parts = built
-        .iter()
-        .zip(&spreads)
-        .zip(&configs)
-        .map(|((one, (layers, count)), config)| Parts {
-            base: one.base.as_ref().filter(|_| !flat),
-            config,
-            annotations,
-            arch: &one.arch,
-            epoch: one.epoch,
-            compression: wanted.compression(),
-            layers,
-            count: *count,
-        });
-    let parts: Vec<Parts<'_>> = parts.collect();
-    let epoch = built.iter().map(|one| one.epoch).max().unwrap_or(0);
-    let trees = built.iter().map(|one| &one.tree).zip(&parts);
-    let (top, layers) = match &wanted.target {
-        Target::Tar(path) => {
-            let mut tar = None;
-            for (tree, parts) in trees {
-                tar = Some(write_tar(path, tree, parts, &mut each)?);
+/// SHA-256 of the package files that come: as the metadata have it, else of the file.
+fn sums(prepared: &Prepared) -> Outcome<BTreeMap<String, String>> {
+    let packages = prepared.verified.packages().iter().map(|package| {
+        let path = package.path();
+        let opened = open_verified(path, package.identity())?;
+        let known = prepared.plan.changes.get(package.change());
+        let known = known.and_then(|change| change.origin.as_ref()?.checksum.as_ref());
+        let hex = match known {
+            Some((algo, hex)) if algo == "sha256" => hex.clone(),
+            _ => {
+                let file = File::open(path).at(path)?;
+                let digest = Hasher::digest_reader(DigestAlgo::Sha256, file).at(path)?;
+                digest.hex()
             }
-            (tar.unwrap_or_default(), Vec::new())
-        }
-        Target::Dir(path) => {
-            let mut dir = None;
-            for (tree, parts) in trees {
-                dir = Some(write_dir(path, tree, parts, &mut each)?);
-            }
-            (dir.unwrap_or_default(), Vec::new())
-        }
-        target => {
-            let pieces = match target {
-                Target::Oci(path, _) => Pieces::new(path, true)?,
-                _ => Pieces::new(&place.layout(), false)?,
-            };
-            let images = trees.map(|(tree, parts)| pieces.image(tree, parts, &mut each));
-            let images = images.collect::<Outcome<Vec<Image>>>()?;
-            let top = pieces.index(&images, annotations)?;
-            match target {
-                Target::Oci(_, tag) => pieces.tag(&images, &top, tag)?,
-                Target::OciArchive(path, tag) => {
-                    pieces.tag(&images, &top, tag)?;
-                    pieces.archive(path, &images, &top, epoch)?;
-                }
-                Target::DockerArchive(path, name) => {
-                    for image in &images {
-                        pieces.docker_archive(path, image, name.as_deref(), epoch)?;
-                    }
-                }
-                Target::Tar(_) | Target::Dir(_) => {}
-            }
-            let layers = images.into_iter().flat_map(|image| image.layers).collect();
-            (top, layers)
-        }
-    };
-    let packages = built.iter().flat_map(|one| one.tree.packages());
-    let packages: BTreeSet<String> = packages.map(PackageRow::nevra).collect();
-    Ok(BuiltImage {
-        target: wanted.output.clone(),
-        blob: top,
-        layers,
-        packages: packages.into_iter().collect(),
-    })
-}
-
-/// The layer of each package, and how many there are. Those of one source go together; where a source goes is decided
-/// by its name, and by sizes as powers of two: another version, or another package more, leaves most layers as they are.
-/// The last of several is that of the rpm database, which is never the same.
-fn spread(packages: &[PackageRow], count: usize) -> (Vec<usize>, usize) {
-    let keys: Vec<(String, &str)> = packages
-        .iter()
-        .map(|row| {
-            let name = row.source_name();
-            (
-                Hasher::digest(DigestAlgo::Sha256, name.as_bytes()).hex(),
-                name,
-            )
-        })
-        .collect();
-    let mut sources: BTreeMap<&(String, &str), u64> = BTreeMap::new();
-    for (row, key) in packages.iter().zip(&keys) {
-        let size = sources.entry(key).or_default();
-        *size = size.saturating_add(row.size);
-    }
-    let weight = |size: u64| u128::from(size.clamp(1, 1 << 60).next_power_of_two());
-    let all: u128 = sources.values().map(|size| weight(*size)).sum();
-    let shares = count.saturating_sub(1).max(1) as u128;
-    let mut before = 0;
-    let mut layers: BTreeMap<&(String, &str), usize> = BTreeMap::new();
-    let mut last = None;
-    for (key, size) in sources {
-        let share = before * shares / all.max(1);
-        before += weight(size);
-        // One share that takes several leaves none empty.
-        let layer = match last {
-            Some((known, layer)) if known == share => layer,
-            Some((_, layer)) => layer + 1,
-            None => 0,
         };
-        last = Some((share, layer));
-        layers.insert(key, layer);
-    }
-    let used = last.map_or(0, |(_, layer)| layer + 1);
-    let layer = |key: &(String, &str)| layers.get(key).copied().unwrap_or(0);
-    let own = usize::from(count > 1 || used == 0);
-    (keys.iter().map(layer).collect(), used + own)
+        Ok((PackageRow::of(&opened.header).nevra(), hex))
+    });
+    packages.collect()
 }

@@ -1,0 +1,152 @@
+//! Bills of materials.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+use testkit::fixtures::{skipped, unprivileged};
+use testkit::program::{self, ok};
+use testkit::rpm::Rpm;
+
+use super::{PACKAGES, Place, has};
+
+/// Both forms name every package of the image with licence, URL and the checksum of its file, the same each time; both are
+/// beside the image, with the image as their subject, and go when the tag gets another image.
+#[test]
+fn bills_of_materials_name_every_package() {
+    if unprivileged() || !has("skopeo") {
+        return;
+    }
+    let place = Place::new();
+    let path = |name: &str| place.path(name).display().to_string();
+    let layout = place.path("layout");
+    let target = format!("oci:{}:a", layout.display());
+    let bills = [
+        format!("spdx:{}", path("a.spdx.json")),
+        format!("cyclonedx:{}", path("a.cdx.json")),
+    ];
+    let options = ["--sbom", &bills[0], "--sbom", &bills[1]];
+    let packages = [&PACKAGES[..], &["epoch"]].concat();
+    let digest = place.digest(place.command(&options), &target, &packages);
+    let read = |name: &str| fs::read(place.path(name)).unwrap();
+    let json = |name: &str| -> Value { serde_json::from_slice(&read(name)).unwrap() };
+    let (spdx, cyclonedx) = (json("a.spdx.json"), json("a.cdx.json"));
+    place.image(&format!("dir:{}", path("tree")));
+    place.digest(
+        place.command(&[]),
+        &format!("dir:{}", path("other")),
+        &packages,
+    );
+    let rpm = Rpm::on_root(&place.path("other"));
+    let installed = rpm.ok(&["-qa", "--qf", "%{NAME} %{LICENSE}\\n"]);
+    let installed: BTreeMap<&str, &str> = installed
+        .lines()
+        .filter_map(|line| line.split_once(' '))
+        .filter(|(name, _)| *name != "gpg-pubkey")
+        .collect();
+    let rows: Vec<&Value> = spdx["packages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter(|row| row["SPDXID"] != "SPDXRef-Image")
+        .collect();
+    assert_eq!(rows.len(), installed.len());
+    let none = Vec::new();
+    let texts = spdx["hasExtractedLicensingInfos"].as_array();
+    let texts = texts.unwrap_or(&none);
+    let small = crate::interop_lab::small().join("repo/Packages");
+    for row in rows {
+        let name = row["name"].as_str().unwrap();
+        let said = row["licenseDeclared"].as_str().unwrap();
+        let text = texts.iter().find(|text| text["licenseId"] == said);
+        assert_eq!(
+            text.map_or(said, |text| text["extractedText"].as_str().unwrap()),
+            installed[name]
+        );
+        let url = row["externalRefs"][0]["referenceLocator"].as_str().unwrap();
+        assert!(url.starts_with(&format!("pkg:rpm/{name}@")), "{url}");
+        let version = row["versionInfo"].as_str().unwrap();
+        let version = version.split_once(':').map_or(version, |(_, rest)| rest);
+        let files = fs::read_dir(&small)
+            .unwrap()
+            .map(|entry| entry.unwrap().path());
+        let file = files
+            .into_iter()
+            .find(|file| {
+                file.file_name()
+                    .unwrap()
+                    .to_string_lossy()
+                    .starts_with(&format!("{name}-{version}."))
+            })
+            .unwrap();
+        let sum = ok(Command::new("sha256sum").arg(file));
+        assert_eq!(
+            row["checksums"][0]["checksumValue"],
+            sum.split(' ').next().unwrap()
+        );
+    }
+    assert_eq!(
+        cyclonedx["components"].as_array().unwrap().len(),
+        installed.len()
+    );
+    // Beside the image.
+    let index: Value =
+        serde_json::from_slice(&fs::read(layout.join("index.json")).unwrap()).unwrap();
+    let blob = |value: &Value| -> Value {
+        let hex = value["digest"]
+            .as_str()
+            .unwrap()
+            .trim_start_matches("sha256:")
+            .to_owned();
+        serde_json::from_slice(&fs::read(layout.join("blobs/sha256").join(hex)).unwrap()).unwrap()
+    };
+    let manifests = index["manifests"].as_array().unwrap();
+    assert_eq!(manifests.len(), 3);
+    for (entry, bill) in manifests[1..].iter().zip([&spdx, &cyclonedx]) {
+        let manifest = blob(entry);
+        assert_eq!(manifest["subject"]["digest"], digest);
+        assert_eq!(manifest["artifactType"], entry["artifactType"]);
+        assert_eq!(&blob(&manifest["layers"][0]), bill);
+    }
+    let seen = ok(Command::new("skopeo").args(["inspect", "--format", "{{.Digest}}", &target]));
+    assert_eq!(seen.trim(), digest);
+    let before = [read("a.spdx.json"), read("a.cdx.json")];
+    assert_eq!(
+        place.digest(place.command(&options), &target, &packages),
+        digest
+    );
+    assert_eq!([read("a.spdx.json"), read("a.cdx.json")], before);
+    place.digest(place.command(&[]), &target, &["config"]);
+    let index: Value =
+        serde_json::from_slice(&fs::read(layout.join("index.json")).unwrap()).unwrap();
+    assert_eq!(index["manifests"].as_array().unwrap().len(), 1);
+    let refused = place.refused(&["--sbom", "spdx", "-o", "tar:x", "config"]);
+    refused.says(&["--sbom KIND:FILE writes a file"]);
+    place
+        .refused(&["--sbom", "swid", "-o", &target, "config"])
+        .says(&["spdx or cyclonedx"]);
+    validate(&place.path("a.spdx.json"), "spdx_tools", SPDX);
+    validate(&place.path("a.cdx.json"), "cyclonedx", CYCLONEDX);
+}
+
+const SPDX: &str = "import sys\n\
+    from spdx_tools.spdx.parser.parse_anything import parse_file\n\
+    from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document\n\
+    found = validate_full_spdx_document(parse_file(sys.argv[1]))\n\
+    print(found); sys.exit(bool(found))\n";
+const CYCLONEDX: &str = "import sys\n\
+    from cyclonedx.schema import SchemaVersion\n\
+    from cyclonedx.validation.json import JsonStrictValidator\n\
+    found = JsonStrictValidator(SchemaVersion.V1_6).validate_str(open(sys.argv[1]).read())\n\
+    print(found); sys.exit(bool(found))\n";
+
+/// Asks the validator of the makers (`pip install spdx-tools cyclonedx-python-lib[json-validation]`), where it is installed.
+fn validate(file: &Path, module: &str, program: &str) {
+    let found = program::run(Command::new("python3").args(["-c", &format!("import {module}")]));
+    if !found.success() {
+        return skipped(&format!("no {module} of Python"));
+    }
+    program::run(Command::new("python3").args(["-c", program]).arg(file)).ok();
+}
