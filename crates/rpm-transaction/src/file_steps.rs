@@ -6,7 +6,7 @@ use super::error::TransactionError;
 use super::event::Warning;
 use super::label::Labels;
 use super::plan::{FilePlan, Step};
-use super::recover::{Undoable, undo};
+use super::recover::{Undoable, Way, undo};
 use super::root::{Owners, RootDir};
 use super::stages::Stages;
 use super::{Options, journal::Op};
@@ -129,7 +129,7 @@ impl FileSteps {
                 begun: self.cross_device.has_begun(index),
             })
             .collect();
-        undo(root, stages, &elements)
+        undo(root, stages, &elements, &mut Way::everywhere())
     }
 }
 

@@ -1,13 +1,14 @@
 //! The file systems that a transaction writes to.
 
-use std::collections::HashMap;
-use std::os::fd::OwnedFd;
+use std::collections::{HashMap, HashSet};
+use std::os::fd::{AsFd, OwnedFd};
 
 use rustix::fs::{self, AtFlags, StatVfsMountFlags, StatxFlags};
 use rustix::io::Errno;
 
 use super::error::{Problem, TransactionError, printable};
 use super::root::{RootDir, join, split};
+use super::stages::{Stages, stage_name};
 
 /// One file system as far as the transaction sees it.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ impl Mounts {
             by_key: HashMap::new(),
             by_dir: HashMap::new(),
             // Nobody can foresee it: the top of a mount may be writable for all.
-            stage_name: format!(".tdnf-stage-{tid:08x}-{random:016x}").into_bytes(),
+            stage_name: stage_name(tid, random),
         })
     }
 
@@ -139,6 +140,48 @@ impl Mounts {
     }
 }
 
+/// The file systems that a way back may change. A journal that an image brings may name any folder of this machine that
+/// is mounted into the image.
+#[derive(Debug)]
+pub(crate) struct Reach(Option<HashSet<Key>>);
+
+impl Reach {
+    /// All: the steps are those of this process.
+    pub(crate) fn everywhere() -> Reach {
+        Reach(None)
+    }
+
+    /// Those that the transaction of a journal wrote to: the root's, and each that a staging directory is on. All where
+    /// the root is that of this machine.
+    pub(crate) fn of(root: &RootDir, stages: &Stages) -> Result<Reach, Errno> {
+        if root.is_own()? {
+            return Ok(Reach::everywhere());
+        }
+        let keys = stages.made().map(|dir| key_of(&dir));
+        let own = std::iter::once(key_of(root.fd()));
+        Ok(Reach(Some(own.chain(keys).collect::<Result<_, _>>()?)))
+    }
+
+    /// Whether it has an open directory.
+    pub(crate) fn has(&self, dir: impl AsFd) -> Result<bool, Errno> {
+        match &self.0 {
+            None => Ok(true),
+            Some(keys) => Ok(keys.contains(&key_of(dir)?)),
+        }
+    }
+
+    /// Whether it has the place where `dir` is, or would be made.
+    pub(crate) fn has_place(&self, root: &RootDir, mut dir: &[u8]) -> Result<bool, Errno> {
+        loop {
+            match root.open_dir(dir) {
+                Ok(fd) => return self.has(fd),
+                Err(Errno::NOENT | Errno::NOTDIR) if !dir.is_empty() => dir = split(dir).0,
+                Err(e) => return Err(e),
+            }
+        }
+    }
+}
+
 impl Mount {
     fn check_writable(&self, fd: &OwnedFd, flags: StatVfsMountFlags, out: &mut Vec<Problem>) {
         let reason = if flags.contains(StatVfsMountFlags::RDONLY) {
@@ -186,9 +229,9 @@ fn shown(top: &[u8]) -> String {
     }
 }
 
-fn key_of(fd: &OwnedFd) -> Result<Key, Errno> {
+fn key_of(fd: impl AsFd) -> Result<Key, Errno> {
     let wanted = StatxFlags::BASIC_STATS | StatxFlags::MNT_ID;
-    match fs::statx(fd, "", AtFlags::EMPTY_PATH, wanted) {
+    match fs::statx(&fd, "", AtFlags::EMPTY_PATH, wanted) {
         Ok(stat) => {
             let known = StatxFlags::from_bits_retain(stat.stx_mask).contains(StatxFlags::MNT_ID);
             let mount = if known { stat.stx_mnt_id } else { 0 };

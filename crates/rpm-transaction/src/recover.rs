@@ -9,11 +9,12 @@ use rustix::fs::{self, AtFlags, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 
 use super::apply::{give_back, mark_undone, stage_dir};
-use super::error::TransactionError;
+use super::error::{TransactionError, printable};
 use super::journal::{FILE_NAME, Journal, Op, Record, debug};
+use super::mounts::Reach;
 use super::root::{RootDir, join, split, unlink};
 use super::scripts::remove_body;
-use super::stages::{Stages, backup_name, remove_stages, staged_name};
+use super::stages::{Stages, backup_name, is_stage, remove_stages, staged_name};
 
 /// What an interrupted transaction came to.
 #[must_use = "the user must be told"]
@@ -31,6 +32,9 @@ pub struct Recovery {
     pub script_interrupted: Option<String>,
     /// Scriptlets that were to run and did not.
     pub scripts_missed: Vec<String>,
+    /// Directories on file systems that the transaction wrote no files to, in a root that is not `/`: their owner and mode
+    /// stay as they are.
+    pub left: Vec<String>,
 }
 
 /// Has a transaction been interrupted? Changes nothing; any user may ask.
@@ -60,18 +64,29 @@ pub fn recover(
         committed,
         "journal of an interrupted transaction"
     );
+    if let Some(path) = story.stages.iter().find(|p| !is_stage(p, story.tid)) {
+        let path = printable(path);
+        return Err(journal.refused(format!(
+            "no journal of this program: it would empty {path}; remove it"
+        )));
+    }
     remove_body(root, state_dir);
+    let mut left = Vec::new();
     let finished = !story.rolled_back && (story.committed || story.database_committed(db)?);
     if !finished && story.prepared && !story.rolled_back {
         let stages = Stages::open(root, &story.stages)?;
-        undo(root, &stages, &story.undoable())?;
+        let reach = Reach::of(root, &stages)
+            .map_err(|e| TransactionError::file("cannot look at", b"/", e))?;
+        let mut way = Way { reach, left };
+        undo(root, &stages, &story.undoable(), &mut way)?;
+        left = way.left;
         stages.sync()?;
         journal.roll_back()?;
     }
     remove_stages(root, &story.stages)?;
     journal.remove()?;
     tracing::info!(finished, "interrupted transaction is settled");
-    Ok(Some(story.tell(finished)))
+    Ok(Some(story.tell(finished, left)))
 }
 
 /// The steps of one element for undoing.
@@ -82,25 +97,83 @@ pub(crate) struct Undoable<'a> {
     pub begun: bool,
 }
 
+/// How far the way back goes.
+pub(crate) struct Way {
+    reach: Reach,
+    /// As in [`Recovery`].
+    left: Vec<String>,
+}
+
+impl Way {
+    /// The steps are those of this process.
+    pub(crate) fn everywhere() -> Way {
+        Way {
+            reach: Reach::everywhere(),
+            left: Vec::new(),
+        }
+    }
+
+    /// Refuses a step that changes a directory on a file system that the transaction did not write to.
+    fn check(&self, root: &RootDir, op: &Op) -> Result<(), TransactionError> {
+        let dir = split(op.target()).0;
+        match self.reach.has_place(root, dir) {
+            Ok(true) => Ok(()),
+            Ok(false) => {
+                let why = "the journal names it, but its file system had no part in the transaction; unmount it or remove the journal";
+                let why = std::io::Error::other(why);
+                Err(TransactionError::file("cannot restore", op.target(), why))
+            }
+            Err(e) => Err(TransactionError::file("cannot restore", op.target(), e)),
+        }
+    }
+
+    /// Gives a directory its owner and mode back.
+    fn own_dir(
+        &mut self,
+        root: &RootDir,
+        target: &[u8],
+        owner: (u32, u32, u32),
+    ) -> Result<(), Errno> {
+        let dir = root.open_dir(target)?;
+        if self.reach.has(&dir)? {
+            return give_back(&dir, owner);
+        }
+        let now = fs::fstat(&dir)?;
+        if (now.st_mode & 0o7777, now.st_uid, now.st_gid) != owner {
+            self.left.push(printable(target));
+        }
+        Ok(())
+    }
+}
+
 /// Undoes all steps, last first. May be interrupted and repeated.
 pub(crate) fn undo(
     root: &RootDir,
     stages: &Stages,
     elements: &[Undoable<'_>],
+    way: &mut Way,
 ) -> Result<(), TransactionError> {
     for element in elements.iter().rev() {
         for op in element.ops.iter().rev() {
             if element.begun || !matches!(op, Op::Keep { .. }) {
                 debug::step();
-                undo_op(root, stages, op)?;
+                undo_op(root, stages, op, way)?;
             }
         }
     }
     Ok(())
 }
 
-fn undo_op(root: &RootDir, stages: &Stages, op: &Op) -> Result<(), TransactionError> {
+fn undo_op(
+    root: &RootDir,
+    stages: &Stages,
+    op: &Op,
+    way: &mut Way,
+) -> Result<(), TransactionError> {
     let failed = |e: Errno| TransactionError::file("cannot restore", op.target(), e);
+    if !matches!(op, Op::DirOwner { .. }) {
+        way.check(root, op)?;
+    }
     match op {
         Op::Place { target, mount, id } | Op::Keep { target, mount, id } => {
             undo_place(root, stages, target, *mount, *id)
@@ -134,7 +207,7 @@ fn undo_op(root: &RootDir, stages: &Stages, op: &Op) -> Result<(), TransactionEr
             mode,
             uid,
             gid,
-        } => match own_dir(root, target, *mode, *uid, *gid) {
+        } => match way.own_dir(root, target, (*mode, *uid, *gid)) {
             Ok(()) | Err(Errno::NOENT | Errno::ROFS | Errno::PERM) => Ok(()),
             Err(e) => Err(failed(e)),
         },
@@ -167,14 +240,10 @@ fn undo_remove_dir(
         }
         Some((_, Err(Errno::NOENT))) | None => {
             root.create_dirs(target)?;
-            own_dir(root, target, mode, uid, gid)
+            give_back(&root.open_dir(target)?, (mode, uid, gid))
         }
         Some((_, Err(e))) => Err(e),
     }
-}
-
-fn own_dir(root: &RootDir, target: &[u8], mode: u32, uid: u32, gid: u32) -> Result<(), Errno> {
-    give_back(&root.open_dir(target)?, (mode, uid, gid))
 }
 
 /// A file that was placed goes back to the staging directory, so that repeating this finds the
@@ -340,7 +409,7 @@ impl<'r> Story<'r> {
         Ok(false)
     }
 
-    fn tell(self, finished: bool) -> Recovery {
+    fn tell(self, finished: bool, left: Vec<String>) -> Recovery {
         let names = |wanted: bool| {
             let of = self.elements.values().filter(|e| e.1 == wanted);
             of.map(|e| e.0.to_owned()).collect()
@@ -350,6 +419,7 @@ impl<'r> Story<'r> {
         };
         Recovery {
             finished,
+            left,
             installs: names(true),
             erasures: names(false),
             scripts_missed: self

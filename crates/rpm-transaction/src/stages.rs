@@ -1,6 +1,7 @@
 //! The staging directories: one on each file system that the transaction writes to. They hold new
 //! files before they get their names, and old ones until the commit point.
 
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 use rustix::fs::{self, AtFlags, Mode, OFlags};
@@ -41,11 +42,7 @@ impl Stages {
 
     /// Opens staging directories that an interrupted transaction left; some may be gone.
     pub(crate) fn open(root: &RootDir, paths: &[Vec<u8>]) -> Result<Stages, TransactionError> {
-        let open = |path: &Vec<u8>| match root.open_dir(path) {
-            Ok(dir) => Ok(Some(dir)),
-            Err(Errno::NOENT) => Ok(None),
-            Err(e) => Err(TransactionError::file("cannot open", path, e)),
-        };
+        let open = |path: &Vec<u8>| open_made(root, path).map(|made| made.map(|(dir, _)| dir));
         Ok(Stages {
             paths: paths.to_vec(),
             dirs: paths.iter().map(open).collect::<Result<_, _>>()?,
@@ -57,13 +54,65 @@ impl Stages {
         self.dirs.get(mount as usize)?.as_ref().map(AsFd::as_fd)
     }
 
+    /// Those that are there.
+    pub(crate) fn made(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.dirs.iter().flatten().map(AsFd::as_fd)
+    }
+
     /// Waits until everything written to these file systems is on their disks.
     pub(crate) fn sync(&self) -> Result<(), TransactionError> {
-        for dir in self.dirs.iter().flatten() {
+        for dir in self.made() {
             fs::syncfs(dir).map_err(|e| TransactionError::file("cannot sync", b"/", e))?;
         }
         Ok(())
     }
+}
+
+const NAME_START: &str = ".tdnf-stage-";
+
+/// The name of the staging directories of a transaction.
+pub(crate) fn stage_name(tid: u32, random: u64) -> Vec<u8> {
+    format!("{NAME_START}{tid:08x}-{random:016x}").into_bytes()
+}
+
+/// Whether this is the path of a staging directory of the transaction `tid`.
+pub(crate) fn is_stage(path: &[u8], tid: u32) -> bool {
+    let random = split(path).1.strip_prefix(NAME_START.as_bytes());
+    let random = random.and_then(|rest| str::from_utf8(rest.get(9..)?).ok());
+    let random = random.and_then(|hex| u64::from_str_radix(hex, 16).ok());
+    random.is_some_and(|random| split(path).1 == stage_name(tid, random))
+}
+
+/// Opens a staging directory and the one that it is in; none where it is gone. Its name is in a journal, which an image may
+/// bring with anything else: it is no link, and has the owner and mode that it was made with.
+fn open_made(root: &RootDir, path: &[u8]) -> Result<Option<(OwnedFd, OwnedFd)>, TransactionError> {
+    let failed = |e: Errno| TransactionError::file("cannot open", path, e);
+    let (parent, base) = match root.open_parent(path) {
+        Ok(found) => found,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(e) => return Err(failed(e)),
+    };
+    let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    let dir = match fs::openat(&parent, base, flags, Mode::empty()) {
+        Ok(dir) => dir,
+        Err(Errno::NOENT) => return Ok(None),
+        Err(e) => return Err(failed(e)),
+    };
+    let stat = fs::fstat(&dir).map_err(failed)?;
+    if !is_ours(&stat) || stat.st_mode & 0o077 != 0 {
+        let why = "no staging directory of this program: it belongs to another user, or others may use it; remove it";
+        return Err(TransactionError::file(
+            "cannot open",
+            path,
+            io::Error::other(why),
+        ));
+    }
+    Ok(Some((dir, parent)))
+}
+
+/// Whether a file was made by this user, or by root.
+pub(crate) fn is_ours(stat: &fs::Stat) -> bool {
+    stat.st_uid == 0 || stat.st_uid == rustix::process::geteuid().as_raw()
 }
 
 fn make(root: &RootDir, path: &[u8]) -> Result<OwnedFd, TransactionError> {
@@ -92,19 +141,17 @@ pub(crate) fn backup_name(id: u32) -> String {
 
 /// Deletes the staging directories with what is left in them: staged files, backups of replaced
 /// and erased ones. A backup loses its set-id bits and capabilities first: another hard link of
-/// it may live elsewhere (CVE-2021-35937 and older).
+/// it may live elsewhere (CVE-2021-35937 and older). Not in a root that is not this machine's: there the other link may be
+/// a program of this machine, which an image was made with.
 pub(crate) fn remove_stages(root: &RootDir, paths: &[Vec<u8>]) -> Result<(), TransactionError> {
     for path in paths {
         let failed = |e: Errno| TransactionError::file("cannot remove", path, e);
-        let dir = match root.open_dir(path) {
-            Ok(dir) => dir,
-            Err(Errno::NOENT) => continue,
-            Err(e) => return Err(failed(e)),
+        let Some((dir, parent)) = open_made(root, path)? else {
+            continue;
         };
-        empty_stage(&dir).map_err(failed)?;
-        let (parent, base) = root.open_parent(path).map_err(failed)?;
-        debug_assert_eq!(base, split(path).1);
-        fs::unlinkat(&parent, base, AtFlags::REMOVEDIR).map_err(failed)?;
+        let strip = root.is_own().map_err(failed)?;
+        empty_stage(&dir, strip).map_err(failed)?;
+        fs::unlinkat(&parent, split(path).1, AtFlags::REMOVEDIR).map_err(failed)?;
         // The journal, which knows this name, may lie on another file system and must not be gone first.
         fs::fsync(&parent).map_err(failed)?;
         debug::step();
@@ -112,10 +159,10 @@ pub(crate) fn remove_stages(root: &RootDir, paths: &[Vec<u8>]) -> Result<(), Tra
     Ok(())
 }
 
-fn empty_stage(dir: &OwnedFd) -> Result<(), Errno> {
+fn empty_stage(dir: &OwnedFd, strip: bool) -> Result<(), Errno> {
     for name in names_in(dir)? {
         let bytes = name.to_bytes();
-        if bytes.starts_with(b"b") {
+        if strip && bytes.starts_with(b"b") {
             strip_privileges(dir, bytes);
         }
         match fs::unlinkat(dir, &name, AtFlags::empty()) {

@@ -67,6 +67,11 @@ fn say_recovery(printer: &Printer, recovery: &Recovery) {
     for package in &recovery.erasures {
         printer.err(&format!("    remove {package}"));
     }
+    for dir in &recovery.left {
+        printer.err(&format!(
+            "warning: {dir} is on a file system that the transaction wrote no files to: its owner and mode stay"
+        ));
+    }
     if let Some(script) = &recovery.script_interrupted {
         printer.err(&format!(
             "warning: {script} was running when it stopped; it is not run again"

@@ -26,6 +26,7 @@ use rustix::io::Errno;
 
 use super::error::{TransactionError, printable};
 use super::root::{RootDir, join};
+use super::stages::is_ours;
 
 /// The file name of the journal in the state directory.
 pub(crate) const FILE_NAME: &[u8] = b"journal";
@@ -104,9 +105,18 @@ impl Journal {
                 "no journal of this program: it is no regular file or has a second name; remove it";
             return Err(failed(&path)(why));
         }
+        if !is_ours(&about) || about.st_mode & 0o022 != 0 {
+            let why = "it belongs to another user, or others may write it; run this as its owner, or remove it";
+            return Err(failed(&path)(why));
+        }
         let mut journal = Journal::new(fd, dir, path);
         let records = journal.read_back()?;
         Ok(Some((journal, records)))
+    }
+
+    /// What it says is nothing that this program writes.
+    pub(crate) fn refused(&self, reason: String) -> TransactionError {
+        failed(&self.path)(reason)
     }
 
     /// Adds a record; it reaches the disk with the next [`Journal::sync`], the file before.

@@ -69,6 +69,13 @@ impl RootDir {
         self.fd.as_fd()
     }
 
+    /// Is it the root of this process? Any other may have been made by somebody else, with what stands in it: names of
+    /// files outside (hard links), folders of this machine mounted into it, a journal.
+    pub(crate) fn is_own(&self) -> Result<bool, Errno> {
+        let (root, own) = (fs::fstat(&self.fd)?, fs::stat("/")?);
+        Ok((root.st_dev, root.st_ino) == (own.st_dev, own.st_ino))
+    }
+
     /// Opens the directory `dir` (an absolute path in the root).
     ///
     /// Symbolic links are followed inside the root, and only when root or the owner of the
