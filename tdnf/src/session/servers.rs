@@ -3,13 +3,11 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
-use std::io::Write as _;
 use std::path::Path;
 
 use repo_client::{Client, Error, Spared};
 use rpm_repo::config::RepoConfig;
-use rustix::fs::OFlags;
-use whole_file::Folder;
+use whole_file::{Durability, Folder};
 
 use super::Session;
 
@@ -30,11 +28,10 @@ fn read(dir: &Path, name: &str) -> Option<String> {
     String::from_utf8(bytes).ok()
 }
 
-/// Written where it stands: a line that is cut off is passed over, and a run that is killed leaves nothing beside it.
+/// What stands there is replaced, not written: in the cache of an image it may be a second name of any file.
 fn write(dir: &Path, name: &str, text: &str) {
-    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC;
-    let file = Folder::open(dir).and_then(|dir| dir.file(Path::new(name), flags));
-    let done = file.and_then(|mut file| file.write_all(text.as_bytes()));
+    let replace = |dir: Folder| dir.replace(name, text.as_bytes(), Durability::Cache);
+    let done = Folder::open(dir).and_then(replace);
     if let Err(error) = done {
         tracing::debug!(dir = %dir.display(), name, %error, "not remembered");
     }
@@ -127,6 +124,27 @@ impl Session<'_> {
                 // It was not there, most often.
                 let _ = Folder::open(&dir).and_then(|dir| dir.remove(Path::new(GONE)));
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn row_135_what_is_remembered_of_servers_is_replaced() {
+        let dir = tempfile::tempdir().unwrap();
+        let precious = dir.path().join("precious");
+        fs::write(&precious, "host's").unwrap();
+        fs::hard_link(&precious, dir.path().join(RATES)).unwrap();
+        std::os::unix::fs::symlink(&precious, dir.path().join(GONE)).unwrap();
+        for name in [RATES, GONE] {
+            write(dir.path(), name, "of this run");
+            assert_eq!(read(dir.path(), name).unwrap(), "of this run");
+            assert_eq!(fs::read_to_string(&precious).unwrap(), "host's");
         }
     }
 }
