@@ -40,6 +40,17 @@ pub(super) fn read(settings: &Settings, cache: &Path, vars: &Vars) -> Outcome<Fo
         passed_over,
         unusable,
     } = read_repo_dirs(&settings.root, &settings.repo_dirs, &settings.main, vars)?;
+    for repo in &mut repos {
+        let file = repo.source.file().to_owned();
+        let sent = [
+            &mut repo.auth_header_file,
+            &mut repo.sslclientcert,
+            &mut repo.sslclientkey,
+        ];
+        for path in sent.into_iter().flatten() {
+            *path = settings.brought.path(&file, path)?;
+        }
+    }
     for temporary in &settings.temporary_repos {
         let (option, url) = match &temporary.origin {
             RepoOrigin::Url(url) => ("--repofrompath", url.clone()),

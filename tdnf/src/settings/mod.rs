@@ -26,6 +26,7 @@ use crate::error::{Code, Failure, Outcome};
 
 pub use environment::Environment;
 pub use overrides::{RepoOrigin, RepoOverride, TemporaryRepo};
+pub use paths::Brought;
 pub(crate) use paths::below;
 pub use tsflags::TsFlags;
 
@@ -57,6 +58,8 @@ pub struct Settings {
     pub config_file: PathBuf,
     /// Directories of `.repo` files.
     pub repo_dirs: Vec<PathBuf>,
+    /// Which of them an installroot brings.
+    pub brought: Brought,
     /// Directories of variables.
     pub vars_dirs: Vec<PathBuf>,
     /// The metadata and package cache.
@@ -160,7 +163,8 @@ impl Settings {
             main.cligpgcheck = Some(false);
         }
         let tsflags = TsFlags::of(&main, &mut warnings)?;
-        let places = paths::SystemPaths::of(&general.setopt, &main, &root)?;
+        let config = (general.config.as_deref(), config_file.as_path());
+        let places = paths::SystemPaths::of(config, &general.setopt, &main, &root)?;
         let conf_excludes = match change.disableexcludes {
             true => Vec::new(),
             false => main.excludepkgs.clone(),
@@ -176,6 +180,7 @@ impl Settings {
         Ok(Self {
             lock_timeout: lock_timeout.map(|seconds| Duration::from_secs(seconds.into())),
             repo_dirs: places.repo_dirs,
+            brought: places.brought,
             vars_dirs: places.vars_dirs,
             cache_dir: places.cache_dir,
             persist_dir: places.persist_dir,

@@ -102,3 +102,22 @@ fn the_database_path_comes_from_rpm_macros() {
     let settings = resolve(dir.path(), "[main]\n", &["--rpmdefine", "_dbpath /x/y"]).unwrap();
     assert_eq!(settings.dbpath.as_deref(), Some("/x/y"));
 }
+
+#[test]
+fn row_143_an_image_has_no_variables_of_the_host() {
+    let dir = tempfile::tempdir().unwrap();
+    let root = dir.path();
+    let main = rpm_repo::config::MainConfig::default();
+    let host = Path::new(CONFIG_FILE);
+    let own = root.join("etc/tdnf/tdnf.conf");
+    let all_own = |named: Option<&str>, config: &Path| {
+        let paths = paths::SystemPaths::of((named, config), &[], &main, root).unwrap();
+        assert_eq!(paths.vars_dirs.len(), 3);
+        paths.vars_dirs.iter().all(|dir| dir.starts_with(root))
+    };
+    assert!(!all_own(None, host));
+    assert!(all_own(None, &own));
+    fs::create_dir_all(root.join("etc/yum.repos.d")).unwrap();
+    assert!(all_own(None, host));
+    assert!(!all_own(Some("x.conf"), Path::new("x.conf")));
+}
