@@ -1,4 +1,4 @@
-//! docs/threats.md, rows 119 to 123, 132 and 135: links in an image in the place of what tdnf makes and reads, what a scriptlet
+//! docs/threats.md, rows 119 to 123, 132, 135 and 141 to 143: links in an image in the place of what tdnf makes and reads, what a scriptlet
 //! gets of the caller, and journals that an image brings.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -334,4 +334,235 @@ fn row_135_second_names_of_files_of_the_host() {
             run.text()
         );
     }
+}
+
+/// A journal as a stopped run leaves it: its staging directories, and steps of one package when it was prepared.
+fn journal(root: &Path, stages: &[&str], steps: Option<&[Vec<u8>]>) {
+    let text = |text: &str| [&(text.len() as u32).to_le_bytes()[..], text.as_bytes()].concat();
+    let mut records = vec![
+        [&[1, 1, 0, 0, 0][..], &TID.to_le_bytes()].concat(),
+        [&[2][..], &(stages.len() as u32).to_le_bytes()].concat(),
+    ];
+    records[1].extend(stages.iter().flat_map(|stage| text(stage)));
+    if let Some(steps) = steps {
+        let mut element = [&[3, 0, 0, 0, 0][..], &text("x-1-1.noarch"), &[1]].concat();
+        element.extend(steps.concat());
+        records.extend([element, vec![4]]);
+    }
+    let mut bytes = Vec::new();
+    for record in records {
+        let digest = crate::scene_rpm::sha256(&record);
+        bytes.extend((record.len() as u32).to_le_bytes());
+        let byte = |at: usize| u8::from_str_radix(&digest[2 * at..2 * at + 2], 16).unwrap();
+        bytes.extend((0..8).map(byte));
+        bytes.extend(record);
+    }
+    let folder = root.join("var/lib/tdnf/transaction");
+    fs::create_dir_all(&folder).unwrap();
+    fs::write(folder.join("journal"), bytes).unwrap();
+}
+
+const TID: u32 = 1_700_000_000;
+const STAGE: &str = "/.tdnf-stage-6553f100-0123456789abcdef";
+
+/// A step: its number, target, and what follows.
+fn step(number: u8, target: &str, rest: &[u32]) -> Vec<u8> {
+    let mut bytes = vec![number];
+    bytes.extend((target.len() as u32).to_le_bytes());
+    bytes.extend(target.as_bytes());
+    bytes.extend(rest.iter().flat_map(|number| number.to_le_bytes()));
+    bytes
+}
+
+/// Row 141. `/data` of the image is a folder of this machine.
+#[test]
+fn row_141_journals_that_an_image_brings() {
+    if !testkit::mounts::own("threats_links::row_141_journals_that_an_image_brings") {
+        return;
+    }
+    let site = Site::small();
+    let (root, outside) = (site.root.path(), tempfile::tempdir().unwrap());
+    fs::create_dir_all(outside.path().join("sub/empty")).unwrap();
+    for file in ["precious", "b0", "sub/inner"] {
+        fs::write(outside.path().join(file), "x").unwrap();
+    }
+    fs::create_dir(root.join("data")).unwrap();
+    let mut mount = Command::new("mount");
+    program::ok(
+        mount
+            .arg("--bind")
+            .arg(outside.path())
+            .arg(root.join("data")),
+    );
+    symlink("/data", root.join(&STAGE[1..])).unwrap();
+    symlink("/data", root.join("link")).unwrap();
+    fs::create_dir_all(root.join("home/u")).unwrap();
+    let before = testkit::tree::read(outside.path(), &|_| false);
+    let check = |said: &[&str]| {
+        let run = site.run(&["-y", "install", "chain-1-1"]);
+        assert_eq!(run.success(), said[0].starts_with("warning"), "{run:?}");
+        run.says(said);
+        let after = testkit::tree::read(outside.path(), &|_| false);
+        let changed = testkit::tree::differences(&before, &after);
+        assert!(changed.is_empty(), "{changed:#?}\n{}", run.text());
+        assert!(root.join("home/u").is_dir());
+        site.run(&["-y", "erase", "chain"]);
+    };
+    for named in [
+        "/data",
+        "/home/u",
+        "/link",
+        "/",
+        "",
+        "/.tdnf-stage-6553f100-x",
+    ] {
+        for steps in [None, Some(&[][..])] {
+            journal(root, &[named], steps);
+            check(&["transaction/journal", "would empty", "remove it"]);
+        }
+    }
+    // The right name, and it is a link.
+    for steps in [None, Some(&[][..])] {
+        journal(root, &[STAGE], steps);
+        check(&[STAGE]);
+    }
+    fs::remove_file(root.join(&STAGE[1..])).unwrap();
+    for target in ["/data/sub/empty", "/link/sub/empty", "/data/new/deep"] {
+        for (number, rest) in [(3, &[0, 0][..]), (4, &[]), (5, &[0o777, 7, 7, 0, 0])] {
+            fs::create_dir(root.join(&STAGE[1..])).unwrap();
+            fs::set_permissions(root.join(&STAGE[1..]), fs::Permissions::from_mode(0o700)).unwrap();
+            fs::write(root.join(&STAGE[1..]).join("b0"), "").unwrap();
+            journal(root, &[STAGE], Some(&[step(number, target, rest)]));
+            check(&[target, "unmount it or remove the journal"]);
+            fs::remove_dir_all(root.join(&STAGE[1..])).unwrap();
+        }
+    }
+    for target in ["/data", "/data/sub", "/link"] {
+        journal(root, &[], Some(&[step(6, target, &[0o777, 7, 7])]));
+        check(&["warning", target, "its owner and mode stay"]);
+    }
+    // A step of the image's own is undone.
+    journal(root, &[], Some(&[step(6, "/home/u", &[0o711, 7, 7])]));
+    check(&["warning", "has been undone"]);
+    let mode = fs::metadata(root.join("home/u")).unwrap().permissions();
+    assert_eq!(mode.mode() & 0o7777, 0o711);
+    // Not ours.
+    for (mode, owner) in [(0o602, 0), (0o600, 7)] {
+        journal(root, &[], None);
+        let file = root.join("var/lib/tdnf/transaction/journal");
+        fs::set_permissions(&file, fs::Permissions::from_mode(mode)).unwrap();
+        std::os::unix::fs::chown(&file, Some(owner), None).unwrap();
+        check(&["transaction/journal", "another user"]);
+        fs::remove_file(&file).unwrap();
+    }
+}
+
+/// Row 142. A package's file is a second name of a set-uid program of this machine.
+#[test]
+fn row_142_programs_of_the_host_keep_their_rights() {
+    if unprivileged() {
+        return;
+    }
+    for words in [["-y", "upgrade", "chain"], ["-y", "erase", "chain"]] {
+        let site = Site::small();
+        site.ok(&["install", "-y", "chain-1-1"]);
+        let outside = tempfile::tempdir_in(std::env::temp_dir()).unwrap();
+        let program = outside.path().join("sudo");
+        fs::write(&program, "host's").unwrap();
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o4755)).unwrap();
+        let owned = program::run(&mut site.command(&["repoquery", "--installed", "-l", "chain"]));
+        let mut linked = 0;
+        for file in owned.out.lines().filter(|line| line.starts_with('/')) {
+            let place = site.root.join(&file[1..]);
+            if place.is_file() {
+                fs::remove_file(&place).unwrap();
+                fs::hard_link(&program, place).unwrap();
+                linked += 1;
+            }
+        }
+        assert!(linked > 0, "{owned:?}");
+        site.ok(&words);
+        let mode = fs::metadata(&program).unwrap().permissions().mode();
+        assert_eq!(mode & 0o7777, 0o4755, "{words:?}");
+        assert_eq!(fs::read_to_string(&program).unwrap(), "host's");
+    }
+}
+
+/// Row 143. What an image's own configuration has sent comes from the image.
+#[test]
+fn row_143_an_image_has_no_secret_of_the_host_sent() {
+    let site = Site::small();
+    let (outside, server) = (tempfile::tempdir().unwrap(), &site.server);
+    let outside = outside.path();
+    fs::write(outside.join("token"), "X-Token:s3cret\n").unwrap();
+    let inside = site.root.path().join(outside.strip_prefix("/").unwrap());
+    let section = |rest: &str| {
+        let url = server.url("/");
+        site.write_repo(
+            "evil",
+            &format!(
+                "[evil]\nname=e\nenabled=1\nretries=0\nskip_if_unavailable=1\nbaseurl={url}{rest}\n"
+            ),
+        );
+    };
+    let shown = outside.display();
+    let sent = |words: &[&str]| {
+        server.forget();
+        let run = site.run(&[words, &["--refresh", "makecache"]].concat());
+        (format!("{:?}", server.seen()), run)
+    };
+    // Variables: by default, and where the image's configuration says; its own are used.
+    let conf = fs::read_to_string(site.root.join("etc/tdnf/tdnf.conf")).unwrap();
+    section("$token/");
+    site.conf(&format!("{conf}\nvarsdir=/nowhere {shown}\n"));
+    assert!(!sent(&[]).0.contains("s3cret"));
+    fs::create_dir_all(&inside).unwrap();
+    fs::write(inside.join("token"), "X-Token:of-the-image\n").unwrap();
+    assert!(sent(&[]).0.contains("of-the-image"));
+    // Named by the caller.
+    let named = outside.join("tdnf.conf");
+    fs::write(&named, format!("[main]\nvarsdir={shown}\n")).unwrap();
+    fs::remove_dir_all(&inside).unwrap();
+    let by_caller = format!("--config={}", named.display());
+    assert!(sent(&[&by_caller]).0.contains("s3cret"));
+    site.conf(&conf);
+    let by_caller = format!("--setopt=varsdir={shown}");
+    assert!(sent(&[&by_caller]).0.contains("s3cret"));
+    // A header.
+    section(&format!("\nauth_header_file={shown}/token"));
+    let (seen, run) = sent(&[]);
+    assert!(!seen.contains("s3cret"), "{seen}");
+    assert!(run.err.contains(&*inside.to_string_lossy()), "{run:?}");
+    fs::create_dir_all(&inside).unwrap();
+    symlink(outside.join("token"), inside.join("token")).unwrap();
+    assert!(!sent(&[]).0.contains("s3cret"));
+    fs::remove_file(inside.join("token")).unwrap();
+    fs::write(inside.join("token"), "X-Token:of-the-image\n").unwrap();
+    assert!(sent(&[]).0.contains("of-the-image"));
+    let by_caller = format!("--setopt=evil.auth_header_file={shown}/token");
+    assert!(sent(&[&by_caller]).0.contains("s3cret"));
+    // Certificate and key.
+    let keys = format!("sslclientcert={shown}/pem\nsslclientkey={shown}/pem");
+    let url = "https://127.0.0.1:9/";
+    site.write_repo(
+        "evil",
+        &format!("[evil]\nenabled=1\nretries=0\nbaseurl={url}\n{keys}\n"),
+    );
+    fs::write(outside.join("pem"), "").unwrap();
+    let run = sent(&[]).1.failed();
+    assert!(
+        run.err.contains(&*inside.join("pem").to_string_lossy()),
+        "{run:?}"
+    );
+    // A folder of `.repo` files of this machine.
+    fs::write(
+        outside.join("host.repo"),
+        format!(
+            "[host]\nname=h\nbaseurl={}host/\nenabled=1\n",
+            server.url("/")
+        ),
+    )
+    .unwrap();
+    site.conf(&format!("{conf}\nrepodir={shown}\n"));
+    assert!(!sent(&[]).0.contains("host/"));
 }
