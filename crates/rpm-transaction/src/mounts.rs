@@ -157,7 +157,7 @@ impl Reach {
         if root.is_own()? {
             return Ok(Reach::everywhere());
         }
-        let keys = stages.made().map(|dir| key_of(&dir));
+        let keys = stages.made().map(key_of);
         let own = std::iter::once(key_of(root.fd()));
         Ok(Reach(Some(own.chain(keys).collect::<Result<_, _>>()?)))
     }
