@@ -104,7 +104,7 @@ fn the_database_path_comes_from_rpm_macros() {
 }
 
 #[test]
-fn row_143_an_image_has_no_variables_of_the_host() {
+fn row_146_an_image_has_no_variables_of_the_host() {
     let dir = tempfile::tempdir().unwrap();
     let root = dir.path();
     let main = rpm_repo::config::MainConfig::default();

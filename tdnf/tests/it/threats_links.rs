@@ -1,4 +1,4 @@
-//! docs/threats.md, rows 119 to 123, 132, 135 and 141 to 143: links in an image in the place of what tdnf makes and reads, what a scriptlet
+//! docs/threats.md, rows 119 to 123, 132, 135 and 144 to 146: links in an image in the place of what tdnf makes and reads, what a scriptlet
 //! gets of the caller, and journals that an image brings.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -374,10 +374,10 @@ fn step(number: u8, target: &str, rest: &[u32]) -> Vec<u8> {
     bytes
 }
 
-/// Row 141. `/data` of the image is a folder of this machine.
+/// Row 144. `/data` of the image is a folder of this machine.
 #[test]
-fn row_141_journals_that_an_image_brings() {
-    if !testkit::mounts::own("threats_links::row_141_journals_that_an_image_brings") {
+fn row_144_journals_that_an_image_brings() {
+    if !testkit::mounts::own("threats_links::row_144_journals_that_an_image_brings") {
         return;
     }
     let site = Site::small();
@@ -457,9 +457,9 @@ fn row_141_journals_that_an_image_brings() {
     }
 }
 
-/// Row 142. A package's file is a second name of a set-uid program of this machine.
+/// Row 145. A package's file is a second name of a set-uid program of this machine.
 #[test]
-fn row_142_programs_of_the_host_keep_their_rights() {
+fn row_145_programs_of_the_host_keep_their_rights() {
     if unprivileged() {
         return;
     }
@@ -488,9 +488,9 @@ fn row_142_programs_of_the_host_keep_their_rights() {
     }
 }
 
-/// Row 143. What an image's own configuration has sent comes from the image.
+/// Row 146. What an image's own configuration has sent comes from the image.
 #[test]
-fn row_143_an_image_has_no_secret_of_the_host_sent() {
+fn row_146_an_image_has_no_secret_of_the_host_sent() {
     let site = Site::small();
     let (outside, server) = (tempfile::tempdir().unwrap(), &site.server);
     let outside = outside.path();
