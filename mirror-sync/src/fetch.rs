@@ -88,6 +88,40 @@ enum JudgedFile {
     Fresh(HashedFile),
 }
 
+/// How the files of a run are getting on.
+struct Course {
+    /// Files that could not be had: repository, path, why.
+    failed: Mutex<Vec<(String, String, String)>>,
+    /// How many files each repository still lacks; those that failed stay among them.
+    lacking: Mutex<HashMap<String, usize>>,
+    /// Who is told of a repository that lacks nothing any more while others do.
+    whole: Option<mpsc::Sender<String>>,
+}
+
+impl Course {
+    fn failed(&self, job: &FetchJob, why: String) {
+        let mut failed = self.failed.lock().unwrap_or_else(PoisonError::into_inner);
+        failed.push((job.repo.clone(), job.path.clone(), why));
+    }
+
+    /// A file is in the store and was judged for this repository.
+    fn came(&self, repo: &str) {
+        let mut lacking = self.lacking.lock().unwrap_or_else(PoisonError::into_inner);
+        let Some(count) = lacking.get_mut(repo) else {
+            return;
+        };
+        *count = count.saturating_sub(1);
+        if *count > 0 {
+            return;
+        }
+        lacking.remove(repo);
+        if let Some(whole) = self.whole.as_ref().filter(|_| !lacking.is_empty()) {
+            // Nobody listens where there was no thread for it.
+            let _ = whole.send(repo.to_owned());
+        }
+    }
+}
+
 /// The tools of the work.
 pub(crate) struct Fetcher<'a> {
     pub(crate) client: &'a Client,
@@ -111,20 +145,57 @@ impl Fetcher<'_> {
     /// # Errors
     /// Stopped; the store cannot be written.
     pub(crate) fn run(&self, jobs: Vec<FetchJob>) -> Result<Transferred> {
+        self.work_off(jobs, None)
+    }
+
+    /// The same; `whole` is called with each repository whose every file is there while others still lack some.
+    ///
+    /// # Errors
+    /// As of [`Fetcher::run`].
+    pub(crate) fn run_telling(
+        &self,
+        jobs: Vec<FetchJob>,
+        whole: &(dyn Fn(&str) + Sync),
+    ) -> Result<Transferred> {
+        let (send, receive) = mpsc::channel::<String>();
+        std::thread::scope(|scope| {
+            let tell = move || receive.iter().for_each(|repo| whole(&repo));
+            // Where no thread can be had all of them have to wait for the last.
+            let _ = std::thread::Builder::new().spawn_scoped(scope, tell);
+            self.work_off(jobs, Some(send))
+        })
+    }
+
+    fn work_off(
+        &self,
+        jobs: Vec<FetchJob>,
+        whole: Option<mpsc::Sender<String>>,
+    ) -> Result<Transferred> {
         let mut done = Transferred::default();
         if jobs.is_empty() {
             return Ok(done);
         }
-        self.store.mark()?;
+        let _coming = self.store.begin()?;
         self.layout.make(&self.partial)?;
+        let mut lacking = HashMap::new();
+        for job in &jobs {
+            *lacking.entry(job.repo.clone()).or_default() += 1;
+        }
+        let course = Course {
+            failed: Mutex::default(),
+            lacking: Mutex::new(lacking),
+            whole,
+        };
         let (mut there, mut files) = (Vec::new(), Vec::<Vec<FetchJob>>::new());
         let mut places = HashMap::new();
         for job in jobs {
             if self.store.has(&job.digest, job.size) {
-                there.push(job);
+                match job.trust {
+                    None => course.came(&job.repo),
+                    Some(_) => there.push(job),
+                }
             } else if let Err(why) = &job.urls {
-                let why = why.clone();
-                done.failed.push((job.repo, job.path, why));
+                course.failed(&job, why.clone());
             } else {
                 // Repositories that list the same content share one transfer.
                 let place = *places.entry(job.digest).or_insert(files.len());
@@ -134,10 +205,9 @@ impl Fetcher<'_> {
                 }
             }
         }
-        let failed = Mutex::new(Vec::new());
         loop {
             let (mut by_label, wanted) = self.wanted(files);
-            let summary = self.work(wanted, there, &by_label, &failed)?;
+            let summary = self.work(wanted, there, &by_label, &course)?;
             done.bytes += summary.bytes;
             done.requests += summary.requests;
             if summary.limit != repo_client::LimitKind::Unknown {
@@ -161,7 +231,7 @@ impl Fetcher<'_> {
                 break;
             }
         }
-        let failed = failed.into_inner();
+        let failed = course.failed.into_inner();
         done.failed
             .extend(failed.unwrap_or_else(PoisonError::into_inner));
         Ok(done)
@@ -204,7 +274,7 @@ impl Fetcher<'_> {
         wanted: Vec<FileRequest>,
         there: Vec<FetchJob>,
         by_label: &HashMap<String, Vec<FetchJob>>,
-        failed: &Mutex<Vec<(String, String, String)>>,
+        course: &Course,
     ) -> Result<transfer::TransferSummary> {
         let (send, receive) = mpsc::channel::<(JudgedFile, Vec<FetchJob>)>();
         let receive = Mutex::new(receive);
@@ -217,7 +287,7 @@ impl Fetcher<'_> {
                     .unwrap_or_else(PoisonError::into_inner)
                     .recv();
                 let Ok((file, jobs)) = next else { break };
-                if let Err(error) = self.take(&file, &jobs, failed) {
+                if let Err(error) = self.take(&file, &jobs, course) {
                     let mut slot = trouble.lock().unwrap_or_else(PoisonError::into_inner);
                     slot.get_or_insert(error);
                 }
@@ -271,13 +341,8 @@ impl Fetcher<'_> {
     }
 
     /// Judges one file for each repository that wants it; good for one is good for the store.
-    fn take(
-        &self,
-        file: &JudgedFile,
-        jobs: &[FetchJob],
-        failed: &Mutex<Vec<(String, String, String)>>,
-    ) -> Result<()> {
-        let mut good = false;
+    fn take(&self, file: &JudgedFile, jobs: &[FetchJob], course: &Course) -> Result<()> {
+        let mut good = Vec::new();
         let (path, size) = match file {
             JudgedFile::Stored(path) => (path.as_path(), None),
             JudgedFile::Fresh(file) => (file.path(), Some(file.size())),
@@ -291,21 +356,19 @@ impl Fetcher<'_> {
                 (Some(trust), ..) => trust::judge_package(path, trust, self.now),
             };
             match verdict {
-                Ok(_) => good = true,
-                Err(why) => {
-                    let mut list = failed.lock().unwrap_or_else(PoisonError::into_inner);
-                    list.push((job.repo.clone(), job.path.clone(), why));
-                }
+                Ok(_) => good.push(job),
+                Err(why) => course.failed(job, why),
             }
         }
         match file {
-            JudgedFile::Fresh(file) if good => self.store.adopt(file),
-            JudgedFile::Fresh(file) => {
+            JudgedFile::Fresh(file) if good.is_empty() => {
                 let _ = std::fs::remove_file(file.path());
-                Ok(())
             }
-            JudgedFile::Stored(_) => Ok(()),
+            JudgedFile::Fresh(file) => self.store.adopt(file)?,
+            JudgedFile::Stored(_) => {}
         }
+        good.into_iter().for_each(|job| course.came(&job.repo));
+        Ok(())
     }
 }
 

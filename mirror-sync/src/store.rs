@@ -11,6 +11,8 @@ use std::fs::{self, File};
 use std::io::{self, BufReader};
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use repo_client::FetchedFile;
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
@@ -81,6 +83,17 @@ impl HashedFile {
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
     root: PathBuf,
+    /// How many transfers bring files.
+    coming: Arc<AtomicUsize>,
+}
+
+/// A transfer that brings files, until this is dropped.
+pub(crate) struct Coming<'a>(&'a Store);
+
+impl Drop for Coming<'_> {
+    fn drop(&mut self) {
+        self.0.coming.fetch_sub(1, Ordering::AcqRel);
+    }
 }
 
 /// Reads a digest written `sha256:hex`.
@@ -113,6 +126,7 @@ impl Store {
     pub(crate) fn open(root: &Path) -> Result<Store> {
         let store = Store {
             root: root.to_owned(),
+            coming: Arc::default(),
         };
         store.make(root)?;
         store.recover()?;
@@ -203,6 +217,14 @@ impl Store {
     }
 
     /// Says that files are about to come which are not synced one by one.
+    pub(crate) fn begin(&self) -> Result<Coming<'_>> {
+        self.coming.fetch_add(1, Ordering::AcqRel);
+        let coming = Coming(self);
+        self.mark()?;
+        Ok(coming)
+    }
+
+    /// The same of files that come one after the other in this thread.
     pub(crate) fn mark(&self) -> Result<()> {
         let path = self.root.join(MARK);
         if !path.exists() {
@@ -215,12 +237,15 @@ impl Store {
         Ok(())
     }
 
-    /// Syncs the file system, so that everything here is safe.
+    /// Syncs the file system, so that everything that is here now is safe. While more comes the mark stays.
     pub(crate) fn sync(&self) -> Result<()> {
+        let is_all = self.coming.load(Ordering::Acquire) == 0;
         let dir = File::open(&self.root).map_err(Error::file(&self.root, "open"))?;
         let failed = Error::file(&self.root, "sync");
         rustix::fs::syncfs(&dir).map_err(|error| failed(error.into()))?;
-        let _ = fs::remove_file(self.root.join(MARK));
+        if is_all {
+            let _ = fs::remove_file(self.root.join(MARK));
+        }
         Ok(())
     }
 

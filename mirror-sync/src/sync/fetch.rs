@@ -1,7 +1,8 @@
-//! The fourth step: one transfer for all repositories, after which each has its whole set or lacks
-//! something.
+//! The fourth step: one transfer for all repositories. Each whose set is whole while others wait for their files is
+//! published at once; after the transfer each other one has its whole set or lacks something.
 
 use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use cli_kit::{counted, iec_size};
@@ -11,7 +12,7 @@ use super::SyncRun;
 use super::look::{self, Looked};
 use super::plan::Planned;
 use super::publish;
-use super::repo::{Repo, RepoStep};
+use super::repo::{EndedRepo, Repo, RepoStep};
 use super::select::WantedSet;
 use crate::error::{Error, Result};
 use crate::fetch::{FetchJob, Transferred};
@@ -128,9 +129,12 @@ pub(super) fn publish_first(
         return;
     }
     // These files are fetched with the rest as well, which meets the same error and says so.
-    let Ok(failed) = transfer(run, jobs, line, report) else {
+    let began = Instant::now();
+    let Ok(done) = run.fetcher().run(jobs) else {
         return;
     };
+    count(&done, began, line, report);
+    let failed = by_repo(done);
     for planned in line.iter_mut().flatten() {
         if planned.first_jobs().is_empty() || failed.contains_key(planned.id()) {
             continue;
@@ -178,10 +182,7 @@ fn judge(
 ) -> Vec<RepoStep<FetchedRepo>> {
     for planned in line.iter_mut().flatten() {
         let (repo, wanted) = planned.parts_mut();
-        leave_packages_out(run, &mut wanted.set);
-        if let Some(line) = repo.trust.weak_line(&repo.id) {
-            run.printer.err(&line);
-        }
+        last_look(run, repo, wanted);
     }
     let judge = |step: RepoStep<Planned>| {
         step.map(|planned| {
@@ -208,27 +209,103 @@ pub(super) fn leave_packages_out(run: &SyncRun<'_>, set: &mut MetadataSet) {
     });
 }
 
-/// Fetches, and keeps what was measured. Gives what could not be had, by repository.
+/// Fetches, publishes what is whole before the end, and keeps what was measured. Gives what could not be had, by
+/// repository.
 fn transfer(
     run: &SyncRun<'_>,
     jobs: Vec<FetchJob>,
-    line: &mut [RepoStep<Planned>],
+    line: &mut Vec<RepoStep<Planned>>,
     report: &mut RunReport,
 ) -> Result<BTreeMap<String, Refused>> {
     let _span = tracing::info_span!("fetch", files = jobs.len()).entered();
     let began = Instant::now();
-    let done = run.fetcher().run(jobs)?;
-    let seconds = began.elapsed().as_secs_f64();
-    report.count(&done);
-    if done.bytes > MIN_MEASURED {
-        let rate = (done.bytes as f64 / seconds.max(0.001)) as u64;
-        for planned in line.iter_mut().flatten() {
-            let (repo, _) = planned.parts_mut();
-            repo.state.rate = rate;
+    let early = Mutex::new(Early {
+        waiting: std::mem::take(line).into_iter().map(Some).collect(),
+        published: false,
+    });
+    let whole = |id: &str| publish_whole(run, id, &early, began);
+    let done = run.fetcher().run_telling(jobs, &whole);
+    let early = early.into_inner().unwrap_or_else(PoisonError::into_inner);
+    *line = early.waiting.into_iter().flatten().collect();
+    if early.published {
+        // The files of the others came meanwhile.
+        run.store.sync()?;
+    }
+    let done = done?;
+    count(&done, began, line, report);
+    Ok(by_repo(done))
+}
+
+/// Keeps what was measured.
+fn count(
+    done: &Transferred,
+    began: Instant,
+    line: &mut [RepoStep<Planned>],
+    report: &mut RunReport,
+) {
+    report.count(done);
+    for planned in line.iter_mut().flatten() {
+        let (repo, _) = planned.parts_mut();
+        measure(repo, done.bytes, began);
+        if done.bytes > MIN_MEASURED {
             repo.state.limit.clone_from(&done.limit);
         }
     }
-    Ok(by_repo(done))
+}
+
+/// The repositories during the transfer.
+struct Early {
+    /// In their order; none for one that is just being published.
+    waiting: Vec<Option<RepoStep<Planned>>>,
+    published: bool,
+}
+
+/// Publishes a repository whose every file has come, while those of others are still on their way.
+fn publish_whole(run: &SyncRun<'_>, id: &str, early: &Mutex<Early>, began: Instant) {
+    let early = || early.lock().unwrap_or_else(PoisonError::into_inner);
+    let is_it = |step: &Option<RepoStep<Planned>>| {
+        let planned = step.as_ref().and_then(|step| step.as_ref().ok());
+        planned.is_some_and(|planned| planned.id() == id && planned.is_admitted())
+    };
+    let (place, mut planned) = {
+        let mut early = early();
+        let Some(place) = early.waiting.iter().position(is_it) else {
+            return;
+        };
+        match early.waiting.get_mut(place).and_then(Option::take) {
+            Some(Ok(planned)) => (place, planned),
+            _ => return,
+        }
+    };
+    let bytes = planned.to_fetch_bytes();
+    let (repo, wanted) = planned.parts_mut();
+    measure(repo, bytes, began);
+    last_look(run, repo, wanted);
+    let ended = match Whole::of(planned, &Refused::default()) {
+        Ok(whole) => publish::publish(run, whole).map_or_else(|ended| ended, |new| new.end(run)),
+        Err(lacking) => lacking.fail(run),
+    };
+    let mut early = early();
+    early.published = true;
+    if let Some(slot) = early.waiting.get_mut(place) {
+        *slot = Some(Err(ended));
+    }
+}
+
+/// Keeps how fast bytes came, where there were enough of them.
+fn measure(repo: &mut Repo, bytes: u64, began: Instant) {
+    if bytes > MIN_MEASURED {
+        let seconds = began.elapsed().as_secs_f64();
+        repo.state.rate = (bytes as f64 / seconds.max(0.001)) as u64;
+    }
+}
+
+/// What is said, and left out, of a set whose files have come.
+fn last_look(run: &SyncRun<'_>, repo: &Repo, wanted: &mut WantedSet) {
+    leave_packages_out(run, &mut wanted.set);
+    if let Some(line) = repo.trust.weak_line(&repo.id) {
+        run.printer.err(&line);
+    }
 }
 
 fn by_repo(done: Transferred) -> BTreeMap<String, Refused> {
@@ -268,6 +345,11 @@ impl Whole {
 }
 
 impl Lacking {
+    /// The end, without another look.
+    fn fail(self, run: &SyncRun<'_>) -> Box<EndedRepo> {
+        self.repo.fail(run, &self.error, Some(self.wanted.set))
+    }
+
     /// Back to the start if upstream has another set now, else the end.
     pub(super) fn look_again(self, run: &SyncRun<'_>) -> RepoStep<Looked> {
         let (repo, set) = (self.repo, self.wanted.set);

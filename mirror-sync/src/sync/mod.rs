@@ -5,8 +5,8 @@
 //! the guard refuses, something failed, or the run only tells, leaves the line with its report.
 //!
 //! Nothing that clients see changes before a repository's set is whole and every file of it was
-//! checked. All repositories share one transfer; each is published by itself, so that a broken one
-//! does not hold up the others.
+//! checked. All repositories share one transfer; each is published by itself as soon as its last file is there, so that
+//! a broken or a slow one does not hold up the others.
 
 mod deltas;
 mod fetch;

@@ -50,6 +50,11 @@ impl Planned {
         &self.repo.id
     }
 
+    /// Whether nothing of it is refused.
+    pub(super) fn is_admitted(&self) -> bool {
+        self.wanted.refused.is_empty()
+    }
+
     pub(super) fn packages(&self) -> u64 {
         self.wanted.packages.len() as u64
     }

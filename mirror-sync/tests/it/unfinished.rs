@@ -120,3 +120,42 @@ fn row_117_parts_count_for_the_quota_and_are_cleaned() {
     scene.run(&["clean"]).ends(0);
     assert!(files_in(&partial).is_empty());
 }
+
+/// An upstream that drips: what the other repository has is published meanwhile, and the run goes on.
+#[test]
+fn row_143_a_dripping_upstream_holds_up_no_other_repository() {
+    let scene = Scene::usual();
+    scene.put("slow", "delta", "1", "");
+    scene.publish("slow");
+    scene.config(&format!(
+        "[repo.slow]\nbaseurl = {:?}\n[repo.a-slow]\nbaseurl = {:?}\n",
+        scene.server.url("/slow"),
+        scene.server.url("/slow")
+    ));
+    let delta = "/slow/Packages/delta-1-1.noarch.rpm";
+    let drip = Answer {
+        pieces: Some((1, Duration::from_secs(1))),
+        ..Answer::default()
+    };
+    scene.server.always(delta, drip);
+    let mut sync = scene.command(&["sync"]);
+    let mut sync = sync.stdout(Stdio::null()).spawn().unwrap();
+    wait_for(|| scene.public("base/repodata/repomd.xml").exists());
+    assert!(sync.try_wait().unwrap().is_none(), "it is still fetching");
+    assert_eq!(scene.server.seen_at(delta).len(), 1);
+    sync.kill().unwrap();
+    sync.wait().unwrap();
+    scene.server.behave();
+    let packages = |repo: &str| -> Vec<String> {
+        let mut files = scene.published(repo);
+        files.retain(|name| name.ends_with(".rpm"));
+        files
+    };
+    assert_eq!(packages("base").len(), 3);
+    let whole = scene.published("base");
+    scene.sync();
+    assert_eq!(scene.published("base"), whole, "nothing new");
+    for repo in ["slow", "a-slow"] {
+        assert_eq!(packages(repo).len(), 1);
+    }
+}
