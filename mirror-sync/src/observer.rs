@@ -65,7 +65,7 @@ impl Observer for TerminalObserver {
                 self.traffic.end(named);
                 self.bars.end_run();
             }
-            Event::Limit { host, limit } => {
+            Event::Limit { host, limit } if limit.is_told() || self.printer.mode().verbose => {
                 let host = server_name(host);
                 if self.said.is_first(&format!("{host} {}", limit.kind())) {
                     let line = format!("{host}: {}", limit.words(iec_rate));
@@ -94,6 +94,18 @@ impl Observer for TerminalObserver {
                 match next {
                     Some(_) => self.tell(&failed),
                     None => self.failed().entry(id).or_default().push(failed),
+                }
+            }
+            // Said once, and with -v each time.
+            Event::Retry {
+                id, attempt, limit, ..
+            } => {
+                let failed = self.failed();
+                if let Some((kind, line)) = failed.get(&id).and_then(|all| all.last())
+                    && (self.said.is_first(kind) || self.printer.mode().verbose)
+                {
+                    self.printer
+                        .err(&format!("{line}; trying again ({attempt} of {limit})"));
                 }
             }
             Event::UnverifiedTls { repo } => self.printer.err(&format!(

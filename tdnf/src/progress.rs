@@ -72,6 +72,28 @@ impl<'a> NetworkView<'a> {
         }
     }
 
+    /// What a failure is kept by: the repository or the transfer.
+    fn way(&self, id: u64, label: &str) -> String {
+        let repo = label.split_once(": ").map_or("", |(repo, _)| repo);
+        match self.names.contains_key(repo) {
+            true => repo.to_owned(),
+            false => id.to_string(),
+        }
+    }
+
+    /// The last server that failed is asked again, for nobody else has it: said once, and with -v each time.
+    fn tried_again(&self, what: &str, attempt: u32, limit: u32) {
+        let failed = self.failed();
+        let Some(last) = failed.get(what).and_then(|all| all.last()) else {
+            return;
+        };
+        if self.said.is_first(&last.kind) || self.printer.mode().verbose {
+            let line = &last.line;
+            self.printer
+                .err(&format!("{line}; trying again ({attempt} of {limit})"));
+        }
+    }
+
     fn failed(&self) -> std::sync::MutexGuard<'_, BTreeMap<String, Vec<FailedServer>>> {
         // A panic elsewhere leaves at worst a line out.
         self.failed.lock().unwrap_or_else(PoisonError::into_inner)
@@ -111,7 +133,7 @@ impl Observer for NetworkView<'_> {
                 self.printer.traffic.end(named);
                 self.progress.end_run();
             }
-            Event::Limit { host, limit } => {
+            Event::Limit { host, limit } if limit.is_told() || self.printer.mode().verbose => {
                 let host = server_name(host);
                 if self.said.is_first(&format!("{host} {}", limit.kind())) {
                     let line = format!("{host}: {}", limit.words(iec_rate));
@@ -133,9 +155,13 @@ impl Observer for NetworkView<'_> {
                 self.progress.finish(id, None);
                 self.settle(&id.to_string(), false);
             }
-            Event::Retry { attempt, limit, .. } => {
-                self.printer.info(&format!("retrying {attempt}/{limit}"));
-            }
+            Event::Retry {
+                id,
+                label,
+                attempt,
+                limit,
+                ..
+            } => self.tried_again(&self.way(id, label), attempt, limit),
             Event::MirrorFailed {
                 id,
                 url,
@@ -143,12 +169,7 @@ impl Observer for NetworkView<'_> {
                 label,
                 next,
             } => {
-                let repo = label.split_once(": ").map_or("", |(repo, _)| repo);
-                let what = match self.names.contains_key(repo) {
-                    true => repo.to_owned(),
-                    false => id.to_string(),
-                };
-                self.server_failed(what, (url, cause), next);
+                self.server_failed(self.way(id, label), (url, cause), next);
             }
             Event::OldCacheUsed { repo, why } => {
                 self.warn(repo, &format!(": {why}; using old metadata"));

@@ -68,7 +68,8 @@ pub(crate) fn read(path: &Path) -> Result<(HeaderName, HeaderValue), Cause> {
 
 /// Whether everybody on this machine may read a file.
 pub fn is_open_to_all(path: &Path) -> bool {
-    path.metadata().is_ok_and(|about| about.mode() & 0o004 != 0)
+    path.metadata()
+        .is_ok_and(|about| about.is_file() && about.mode() & 0o004 != 0)
 }
 
 fn parse(text: &[u8]) -> Result<(HeaderName, HeaderValue), &'static str> {

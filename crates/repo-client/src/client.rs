@@ -12,11 +12,11 @@ use rpm_repo::config::{IpFamily, ProxyAuth};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::dns::{NameResolver, family_words, is_of};
-use crate::error::{Cause, Error, Result};
+use crate::error::{Cause, Error, LOGIN_WANTED, NO_LOGIN, PROXY, Result, UNREACHED, server_name};
 use crate::limit::Limiter;
-use crate::options::{Access, ClientOptions, Route, Tls};
+use crate::options::{Access, ClientOptions, Proxy, Route, Tls};
 use crate::redact::redact;
-use crate::tls;
+use crate::tls::{self, verifier};
 
 /// Speaks to servers. Making one costs nothing: runtime, TLS and name lookup start with the
 /// first request that needs them. Keep one for the run of the program: it keeps connections and
@@ -256,17 +256,19 @@ impl Client {
         builder = match &settings.tls {
             Some(tls) if tls.verify => {
                 let trusted = tls::trusted(&self.options, tls, &self.roots_told)?;
-                builder.tls_certs_only(trusted)
+                builder.tls_backend_preconfigured(verifier::config(trusted, tls, settings.apart)?)
             }
-            Some(_) => builder
-                .tls_certs_only([])
-                .tls_danger_accept_invalid_certs(true),
+            Some(tls) => {
+                builder = builder
+                    .tls_certs_only([])
+                    .tls_danger_accept_invalid_certs(true);
+                match tls::identity(tls)? {
+                    Some(identity) => builder.identity(identity),
+                    None => builder,
+                }
+            }
             None => builder.tls_certs_only([]),
         };
-        let identity = settings.tls.as_ref().map(tls::identity).transpose()?;
-        if let Some(identity) = identity.flatten() {
-            builder = builder.identity(identity);
-        }
         builder
             .build()
             .map_err(|e| Cause::Broken(e.without_url().to_string()))
@@ -284,10 +286,26 @@ impl Client {
         let Some((proxy, of)) = self.proxy_of(route, url) else {
             return cause;
         };
-        let named = |why: String| format!("{}{of}: {why}", redact(proxy));
+        let named = |why: &str| format!("{}{of}: {why}", redact(proxy));
+        let has_login = match self.route(route) {
+            Route::Through(Proxy {
+                username: Some(_), ..
+            }) => true,
+            _ => proxy.contains('@'),
+        };
         match cause {
-            Cause::Connect(why) => Cause::Connect(format!("proxy {}", named(why))),
-            Cause::Proxy(why) => Cause::Proxy(named(why)),
+            Cause::Connect(why) => Cause::Connect(format!("{PROXY}{}", named(&why))),
+            Cause::Dns(why) => Cause::Dns(format!("{PROXY}{}", named(&why))),
+            Cause::Proxy(why) if why == UNREACHED => {
+                let server = server_name(&origin(url));
+                Cause::Proxy(named(&format!("the proxy cannot reach {server}")))
+            }
+            Cause::Proxy(why) => Cause::Proxy(named(&why)),
+            // It takes none of the ways that were offered: without a login, or with one.
+            Cause::ProxyLogin(why) if why == NO_LOGIN && !has_login => {
+                Cause::ProxyLogin(named(LOGIN_WANTED))
+            }
+            Cause::ProxyLogin(why) => Cause::ProxyLogin(named(&why)),
             other => other,
         }
     }

@@ -126,7 +126,8 @@ impl Cause {
     /// Whether it is the server that fails, and not this file of it alone.
     fn is_of_server(&self) -> bool {
         match self {
-            Self::Dns(_) | Self::Connect(_) | Self::Proxy(_) | Self::Tls { .. } => true,
+            Self::Dns(_) | Self::Connect(_) | Self::Tls { .. } => true,
+            Self::Proxy(_) | Self::ProxyLogin(_) => true,
             Self::Timeout(_) | Self::TooSlow { .. } | Self::Broken(_) => true,
             Self::Status(code) => matches!(code, 401 | 407 | 408 | 425 | 429 | 500..=599),
             _ => false,
@@ -148,6 +149,16 @@ impl Cause {
     pub fn kind_at(&self, url: &str) -> String {
         let code = self.status().unwrap_or_default();
         format!("{} {} {code}", server_name(url), variant(self))
+    }
+
+    /// Whether it is a proxy that fails, and not the server behind it.
+    #[must_use]
+    pub fn is_of_proxy(&self) -> bool {
+        match self {
+            Self::Proxy(_) | Self::ProxyLogin(_) | Self::Status(407) => true,
+            Self::Dns(why) | Self::Connect(why) => why.starts_with(PROXY),
+            _ => false,
+        }
     }
 
     /// The HTTP status that was answered instead of the file.
@@ -204,6 +215,16 @@ fn list_failures(failures: &[Failure]) -> String {
     }
 }
 
+/// None of the ways to log in that were offered to a proxy is its.
+pub(crate) const NO_LOGIN: &str = "no login is taken";
+/// What is said of it where none was offered.
+pub(crate) const LOGIN_WANTED: &str = "a login is wanted";
+/// A SOCKS proxy has found no way to the server.
+pub(crate) const UNREACHED: &str = "the proxy cannot reach the server";
+
+/// What a cause begins with that is about the way to a proxy.
+pub(crate) const PROXY: &str = "proxy ";
+
 /// Why one URL could not give a file.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -217,6 +238,9 @@ pub enum Cause {
     /// The proxy refused or could not be reached.
     #[error("proxy: {0}")]
     Proxy(String),
+    /// The proxy wants a login, or another one: asking again does not help.
+    #[error("proxy: {0}")]
+    ProxyLogin(String),
     /// The TLS handshake failed.
     #[error("TLS: {fault}{}", detail(.text))]
     Tls {
@@ -367,6 +391,9 @@ pub enum TlsFault {
     /// No chain to a CA that is trusted.
     #[error("the server's certificate is from an unknown CA: name it with sslcacert")]
     UnknownCa,
+    /// A certificate that may sign others, presented as the server's own: made by `openssl req -x509`.
+    #[error("the server's certificate is self-signed: name it with sslcacert")]
+    SelfSigned,
     /// Revoked.
     #[error("the server's certificate is revoked")]
     Revoked,
@@ -456,7 +483,7 @@ impl Cause {
         Some(match self {
             Self::Dns(_) => 6,
             Self::Connect(_) => 7,
-            Self::Proxy(_) => 97,
+            Self::Proxy(_) | Self::ProxyLogin(_) => 97,
             Self::Tls { fault, .. } => match fault {
                 TlsFault::ClientCertificate => 56,
                 TlsFault::LocalFile => 58,

@@ -133,7 +133,7 @@ pub enum Event<'a> {
         /// Transfer.
         id: u64,
     },
-    /// All mirrors failed for a passing reason; the next round starts after `delay_ms`.
+    /// All mirrors failed for a passing reason ([`Event::MirrorFailed`] came before); the next round starts after `delay_ms`.
     Retry {
         /// Transfer.
         id: u64,
@@ -289,11 +289,17 @@ impl LimitKind {
                 connections,
             } => format!(
                 "each small file waits {} ms for its answer; {connections} {} in use",
-                answer.as_millis(),
+                answer.as_millis().max(1),
                 many(connections)
             ),
             Self::Own { bps } => format!("the configured limit of {} is reached", rate(bps)),
         }
+    }
+
+    /// Whether it is worth a line in any run, and not in the log alone.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        !matches!(self, Self::Latency { .. })
     }
 
     /// What is the same while only the numbers change: that is said once.

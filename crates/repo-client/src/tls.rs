@@ -1,5 +1,7 @@
 //! Certificates: which CAs are trusted, who we are, and what a failed handshake meant.
 
+pub(crate) mod verifier;
+
 use std::collections::HashSet;
 use std::error::Error as StdError;
 use std::io;
@@ -7,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use chrono::{DateTime, Utc};
-use reqwest::{Certificate, Identity};
+use reqwest::Identity;
 use rustix::fs::OFlags;
 use rustls::pki_types::pem::{self, PemObject};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -50,7 +52,7 @@ pub(crate) fn trusted(
     options: &ClientOptions,
     tls: &Tls,
     told: &AtomicBool,
-) -> Result<Vec<Certificate>, Cause> {
+) -> Result<Vec<CertificateDer<'static>>, Cause> {
     let local = |why| fault(TlsFault::LocalFile, why);
     let mut found = Roots::default();
     if let Some(path) = &tls.ca {
@@ -91,14 +93,11 @@ pub(crate) fn trusted(
 }
 
 /// Mozilla's certificate authorities; `told` is whether that was said.
-fn built_in(told: &AtomicBool) -> Vec<Certificate> {
+fn built_in(told: &AtomicBool) -> Vec<CertificateDer<'static>> {
     if !told.swap(true, Ordering::Relaxed) {
         tracing::info!("{BUILTIN_ROOTS_USED}");
     }
-    let roots = webpki_root_certs::TLS_SERVER_ROOT_CERTS.iter();
-    roots
-        .filter_map(|der| Certificate::from_der(der).ok())
-        .collect()
+    webpki_root_certs::TLS_SERVER_ROOT_CERTS.to_vec()
 }
 
 /// A file of certificates or keys: a regular one, not longer than [`MAX_PEM`].
@@ -111,7 +110,7 @@ fn read_pem(path: &Path) -> io::Result<Vec<u8>> {
 #[derive(Default)]
 struct Roots {
     seen: HashSet<CertificateDer<'static>>,
-    usable: Vec<Certificate>,
+    usable: Vec<CertificateDer<'static>>,
 }
 
 impl Roots {
@@ -126,11 +125,8 @@ impl Roots {
         for read in CertificateDer::pem_slice_iter(&text) {
             match read {
                 Ok(der) => {
-                    if let Ok(usable) = Certificate::from_der(&der)
-                        && store.add(der.clone()).is_ok()
-                        && self.seen.insert(der)
-                    {
-                        self.usable.push(usable);
+                    if store.add(der.clone()).is_ok() && self.seen.insert(der.clone()) {
+                        self.usable.push(der);
                     }
                 }
                 Err(error) => why = error,
@@ -165,6 +161,20 @@ impl Roots {
 
 /// Our own certificate and key, if the repository names one.
 pub(crate) fn identity(tls: &Tls) -> Result<Option<Identity>, Cause> {
+    let Some((pem, cert)) = own_pem(tls)?.zip(tls.client_cert.as_ref()) else {
+        return Ok(None);
+    };
+    let whole = Identity::from_pem(&pem).map_err(|e| {
+        let why = e
+            .source()
+            .map_or_else(|| e.to_string(), ToString::to_string);
+        fault(TlsFault::LocalFile, format!("{}: {why}", cert.display()))
+    })?;
+    Ok(Some(whole))
+}
+
+/// The same as text: the certificates, then the key.
+fn own_pem(tls: &Tls) -> Result<Option<Vec<u8>>, Cause> {
     let Some(cert) = &tls.client_cert else {
         return Ok(None);
     };
@@ -182,13 +192,7 @@ pub(crate) fn identity(tls: &Tls) -> Result<Option<Identity>, Cause> {
         pem.push(b'\n');
         pem.extend(key);
     }
-    let whole = Identity::from_pem(&pem).map_err(|e| {
-        let why = e
-            .source()
-            .map_or_else(|| e.to_string(), ToString::to_string);
-        fault(TlsFault::LocalFile, format!("{}: {why}", cert.display()))
-    })?;
-    Ok(Some(whole))
+    Ok(Some(pem))
 }
 
 /// Whether a key is that of a certificate, and both can be used: the library says no more than "builder error".
@@ -256,6 +260,13 @@ pub(crate) fn naming_ours(cause: Cause, tls: &Tls) -> Cause {
     }
 }
 
+/// Whether a certificate is refused as a server's because it may sign others: the library asks that after its times of
+/// validity and before anything else.
+fn is_ca(error: &CertificateError) -> bool {
+    matches!(error, CertificateError::Other(_))
+        && format!("{error:?}").contains("CaUsedAsEndEntity")
+}
+
 /// What a TLS error of the library means.
 pub(crate) fn classify(error: &rustls::Error) -> Cause {
     use CertificateError as C;
@@ -266,6 +277,7 @@ pub(crate) fn classify(error: &rustls::Error) -> Cause {
             C::NotValidForName | C::NotValidForNameContext { .. } => TlsFault::WrongHost,
             C::UnknownIssuer => TlsFault::UnknownCa,
             C::Revoked => TlsFault::Revoked,
+            other if is_ca(other) => TlsFault::SelfSigned,
             _ => TlsFault::Handshake,
         },
         rustls::Error::AlertReceived(
@@ -305,6 +317,10 @@ fn words(error: &rustls::Error) -> String {
             }
             C::Expired | C::NotValidYet | C::NotValidForName | C::UnknownIssuer | C::Revoked => {
                 String::new()
+            }
+            other if is_ca(other) => String::new(),
+            other if format!("{other:?}").contains("UnsupportedCertVersion") => {
+                "the server has a version 1 certificate: it must be of version 3".to_owned()
             }
             other => format!(
                 "the server's certificate: {}",

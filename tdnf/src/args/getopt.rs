@@ -219,6 +219,8 @@ impl<'l> Getopt<'l> {
             set.map_or((found.option, found.group), |set| (set.option, set.group));
         match option.get_help_heading() == Some(GENERAL) {
             true if group == OUTPUT => OptionKind::Talk,
+            // A command of a hint may be the one that fills the cache.
+            true if option.get_long() == Some("cacheonly") => OptionKind::Work,
             true => OptionKind::System,
             false if ANSWERS.contains(&option.get_long().unwrap_or_default()) => OptionKind::Talk,
             false => OptionKind::Work,

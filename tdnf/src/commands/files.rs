@@ -147,7 +147,15 @@ fn fetched(session: &Session<'_>, url: &str) -> Outcome<PathBuf> {
     for result in
         session.transfer(|| fetch(session.client(), vec![request], &session.limits(), &view))?
     {
-        result?;
+        result.map_err(|error| {
+            let is_missing = error.failures().iter().any(|one| one.cause.is_moved_on());
+            let mut failure = Failure::from(error);
+            if is_missing {
+                // No repository has it: neither $releasever nor newer metadata can help.
+                failure.hints = vec!["check the URL: its server has no such file".to_owned()];
+            }
+            failure
+        })?;
     }
     Ok(dest)
 }

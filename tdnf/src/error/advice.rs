@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 use std::path::Path;
 
 use cli_kit::human_size;
-use repo_client::{Cause, SignatureFault, TlsFault, free_space};
+use repo_client::{Cause, Failure, SignatureFault, TlsFault, free_space};
 
 /// What to do where there is not enough memory.
 pub(super) const MORE_MEMORY: &str = "raise the limit (`ulimit -v`, or that of the control group)";
@@ -35,21 +35,31 @@ pub(super) fn for_disk(path: &Path, kind: ErrorKind) -> Option<String> {
     })
 }
 
-/// One line for a person, by the cause.
-pub(super) fn for_transfer(cause: &Cause) -> Option<&'static str> {
-    Some(match cause {
-        Cause::Dns(_) => {
-            "check the host name in the URL and the name servers in /etc/resolv.conf; behind a \
-             proxy, name it with proxy= in tdnf.conf or in https_proxy"
+/// One line for a person, by what failed.
+pub(super) fn for_failure(failure: &Failure) -> Option<String> {
+    let variable = match failure.url.starts_with("https:") {
+        true => "https_proxy",
+        false => "http_proxy",
+    };
+    let behind = format!("behind a proxy, name it with proxy= in tdnf.conf or in {variable}");
+    Some(match &failure.cause {
+        cause if cause.is_of_proxy() => {
+            "check proxy=, proxy_username= and proxy_password= in tdnf.conf, and the \
+             variables http_proxy, https_proxy and no_proxy"
+                .to_owned()
         }
+        Cause::Dns(_) => format!(
+            "check the host name in the URL and the name servers in /etc/resolv.conf; {behind}"
+        ),
         Cause::Connect(_) => {
-            "check that the server is up and can be reached from here; behind a proxy, name it \
-             with proxy= in tdnf.conf or in https_proxy"
+            format!("check that the server is up and can be reached from here; {behind}")
         }
-        Cause::Proxy(_) | Cause::Status(407) => {
-            "check proxy=, proxy_username= and proxy_password= in tdnf.conf, and the variables \
-             http_proxy, https_proxy and no_proxy"
-        }
+        other => for_transfer(other)?.to_owned(),
+    })
+}
+
+fn for_transfer(cause: &Cause) -> Option<&'static str> {
+    Some(match cause {
         Cause::Status(401) => "set username= and password= in the .repo file",
         Cause::Status(403) => "the server refuses this client: ask its operator",
         Cause::Status(404 | 410) | Cause::NotFound => {

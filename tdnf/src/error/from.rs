@@ -41,10 +41,7 @@ impl Code {
 impl From<repo_client::Error> for Failure {
     fn from(error: repo_client::Error) -> Self {
         let code = Code::of_transfer(&error);
-        let advice = error
-            .failures()
-            .last()
-            .and_then(|failure| advice::for_transfer(&failure.cause));
+        let advice = error.failures().last().and_then(advice::for_failure);
         let line = match error.failures() {
             [one] if one.cause.status().is_some() => failure_words(&one.url, &one.cause),
             _ => error.to_string(),

@@ -67,7 +67,7 @@ pub const PRIMARY: &[&str] = &["primary"];
 
 impl Session<'_> {
     /// Brings the repositories that are on up to date and returns them, preferred ones first.
-    /// A repository that cannot be had stops the run, unless it says `skip_if_unavailable`.
+    /// Repositories that cannot be had stop the run, unless they say `skip_if_unavailable`.
     pub fn sources(&self, parts: &[&str], freshness: Freshness) -> Outcome<Vec<LoadedRepo>> {
         // Wherever packages are, modules may decide over them.
         let parts = &[parts, &["modules"]].concat();
@@ -76,16 +76,20 @@ impl Session<'_> {
             self.warn_once(NONE_ON);
         }
         self.publish_folders(&enabled)?;
-        let (mut repos, mut checks) = (Vec::new(), Vec::new());
+        let (mut repos, mut checks, mut stopped) = (Vec::new(), Vec::new(), Vec::new());
         for repo in enabled {
             match addresses(&repo).and_then(|()| self.signature_check(&repo)) {
                 Ok(check) => {
                     repos.push(repo);
                     checks.push(check);
                 }
-                Err(failure) => self.left_out(&repo, failure)?,
+                Err(failure) => {
+                    let failure = self.skipped(&repo, failure);
+                    stopped.extend(failure.map(|failure| (repo, failure)));
+                }
             }
         }
+        self.stopped_by(std::mem::take(&mut stopped))?;
         let names = repos
             .iter()
             .map(|repo| (repo.id.clone(), repo.name.clone()));
@@ -109,7 +113,8 @@ impl Session<'_> {
             let set = match result {
                 Ok(set) => set,
                 Err(error) => {
-                    self.unavailable(&config, error)?;
+                    let failure = self.unavailable(&config, error)?;
+                    stopped.extend(failure.map(|failure| (config, failure)));
                     continue;
                 }
             };
@@ -122,6 +127,7 @@ impl Session<'_> {
                 Err(failure) => self.left_out(&config, failure)?,
             }
         }
+        self.stopped_by(stopped)?;
         if sources.is_empty() && freshness != Freshness::Forced {
             self.tell_none_read();
         }

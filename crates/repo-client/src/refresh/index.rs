@@ -31,7 +31,7 @@ const MAX_AHEAD: u64 = 24 * 3600;
 /// Largest revision: a date written as yyyymmddhhmmss. Anything above would poison the memory.
 const MAX_REVISION: u64 = 99_991_231_235_959;
 /// Rounds over all mirrors for the index, at most (it is small; failing fast matters more).
-const MAX_ROUNDS: u32 = 3;
+pub(super) const MAX_ROUNDS: u32 = 3;
 /// How long a mirror is waited for before the next one is asked beside it.
 const PATIENCE: Duration = Duration::from_secs(5);
 /// No round begins later than this: mirrors that are slow in each would make minutes of it.

@@ -9,12 +9,14 @@ use std::path::PathBuf;
 
 use super::cache::{Cache, write};
 use super::context::RepoContext;
+use super::index::MAX_ROUNDS;
 use crate::client::{origin, parse_url};
 use crate::error::{Cause, Error, Result};
 use crate::event::Event;
 use crate::html::looks_like_html;
 use crate::path::read_plain;
 use crate::redact::redact_url;
+use crate::transfer::Pause;
 use crate::transport::http::Ask;
 
 /// Base URLs, best first, and what a metalink says of the index.
@@ -110,11 +112,42 @@ fn list(config: &RepoConfig) -> Option<List<'_>> {
 /// Base URLs without any request: from the configuration, or a list kept in the cache.
 pub(crate) fn known(config: &RepoConfig, cache: &Cache) -> Vec<String> {
     match list(config) {
-        None => config.baseurl.clone(),
+        None => spoken(&config.baseurl),
         Some(list) => cached_list(cache, &list)
             .map(|s| s.bases)
             .unwrap_or_default(),
     }
+}
+
+/// Those that we can speak.
+fn spoken(bases: &[String]) -> Vec<String> {
+    let mut bases = bases.to_vec();
+    bases.retain(|base| parse_url(base).is_ok());
+    bases
+}
+
+/// Those of the configuration that we can speak; the others are told of.
+///
+/// Errors: there are only others.
+fn asked_bases(context: &RepoContext<'_>) -> Result<Vec<String>> {
+    let bases = &context.repo.config.baseurl;
+    let good = spoken(bases);
+    for base in bases {
+        let Err(error) = parse_url(base) else {
+            continue;
+        };
+        let (Some(next), Error::BadUrl { url, why }) = (good.first(), &error) else {
+            return Err(error);
+        };
+        context.observer.event(Event::MirrorFailed {
+            id: context.client.next_id(),
+            label: &context.index_label(),
+            url,
+            cause: &Cause::Settings(why.clone()),
+            next: Some(next),
+        });
+    }
+    Ok(good)
 }
 
 fn list_path(cache: &Cache, list: &List<'_>) -> PathBuf {
@@ -132,7 +165,7 @@ pub(crate) async fn ask(context: &RepoContext<'_>, cache: &Cache) -> Result<Sour
     let mut sources = match list(config) {
         Some(list) => asked_list(context, cache, &list).await?,
         None => Sources {
-            bases: config.baseurl.clone(),
+            bases: asked_bases(context)?,
             ..Sources::default()
         },
     };
@@ -165,36 +198,52 @@ pub(crate) async fn ask(context: &RepoContext<'_>, cache: &Cache) -> Result<Sour
 async fn asked_list(context: &RepoContext<'_>, cache: &Cache, list: &List<'_>) -> Result<Sources> {
     let url = parse_url(list.url())?;
     let limit = metalink::MAX_SIZE as u64;
-    let got = match context.small(&url, &Ask::default(), limit).await {
-        Ok(Some(small)) => match list.parse(&small.bytes) {
-            Ok(sources) => Ok((sources, small.bytes)),
-            Err(_) if looks_like_html(&small.bytes) => Err(Cause::Html),
+    let (label, shown) = (
+        format!("{}: {}", context.id(), list.name()),
+        redact_url(&url),
+    );
+    let id = context.client.next_id();
+    let rounds = context.access.retries.min(MAX_ROUNDS);
+    let mut attempt = 0;
+    loop {
+        let got = match context.small(&url, &Ask::default(), limit).await {
+            Ok(Some(small)) => match list.parse(&small.bytes) {
+                Ok(sources) => Ok((sources, small.bytes)),
+                Err(_) if looks_like_html(&small.bytes) => Err(Cause::Html),
+                Err(cause) => Err(cause),
+            },
+            Ok(None) => Err(Cause::Status(304)),
             Err(cause) => Err(cause),
-        },
-        Ok(None) => Err(Cause::Status(304)),
-        Err(cause) => Err(cause),
-    };
-    match got {
-        Ok((sources, bytes)) => {
-            write(&list_path(cache, list), &bytes)?;
-            Ok(sources)
+        };
+        let cause = match got {
+            Ok((sources, bytes)) => {
+                write(&list_path(cache, list), &bytes)?;
+                return Ok(sources);
+            }
+            Err(cause) => cause,
+        };
+        context.observer.event(Event::MirrorFailed {
+            id,
+            label: &label,
+            url: &shown,
+            cause: &cause,
+            next: None,
+        });
+        let kept = match list {
+            List::Mirrors(_) => cached_list(cache, list),
+            List::Metalink(_) => None,
+        };
+        if let Some(kept) = kept {
+            return Ok(kept);
         }
-        Err(cause) => {
-            let label = format!("{}: {}", context.id(), list.name());
-            let shown = redact_url(&url);
-            let id = context.client.next_id();
-            context.observer.event(Event::MirrorFailed {
-                id,
-                label: &label,
-                url: &shown,
-                cause: &cause,
-                next: None,
-            });
-            let kept = match list {
-                List::Mirrors(_) => cached_list(cache, list),
-                List::Metalink(_) => None,
-            };
-            kept.ok_or(Error::at(label, shown, cause))
+        attempt += 1;
+        if !cause.is_passing() || attempt > rounds {
+            return Err(Error::at(label, shown, cause));
+        }
+        let pause = Pause::before(attempt, rounds);
+        context.observer.event(pause.event(id, &label));
+        if let Err(stopped) = context.client.pause(pause.lasts).await {
+            return Err(Error::at(label, shown, stopped));
         }
     }
 }

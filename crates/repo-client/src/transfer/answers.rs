@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use super::disk::PartsOnDisk;
 use super::file::{FileStage, WantedFile};
 use super::host::Host;
-use super::ids::{FileId, HostId, SourceId};
+use super::ids::{FileId, SourceId};
 use super::picture::Picture;
 use super::policy::blame::{self, Blame, Sampled};
 use super::policy::turns::NextTurn;
@@ -31,8 +31,8 @@ pub(crate) enum Act {
     Check(FileId),
     /// What was there before the run is wrong.
     Anew(FileId),
-    /// A server rests, and no other one has the file; after so many failures in a row it is given up.
-    Rest(FileId, HostId, u32),
+    /// A source rests, and there is no other one of the file; after so many failures in a row it is given up.
+    Rest(FileId, SourceId, u32),
     GiveUp(FileId, Error),
 }
 
@@ -232,6 +232,7 @@ pub(crate) fn failed(
         _ => None,
     };
     acts.extend(dropped.map(|from| Act::Dropped(at, from)));
+    let mut rest = None;
     let (host_state, one) = (
         &mut picture.hosts[host],
         &mut picture.files[at].sources[source],
@@ -247,6 +248,9 @@ pub(crate) fn failed(
             if let Some(wait) = retry {
                 one.rests(now + wait);
             }
+            let goes_on = one.is_open();
+            rest = (goes_on && picture.other(at, source).is_none())
+                .then_some(Act::Rest(at, source, limit));
         }
         Cause::Range(_) if !host_state.no_ranges => {
             // It may still send whole files.
@@ -273,10 +277,10 @@ pub(crate) fn failed(
                 picture.limits.unreachable.is_some() && picture.other(at, source).is_some();
             picture.hosts[host].left_out |= others && cause.is_unreachable();
             if !others && !picture.hosts[host].dead {
-                acts.push(Act::Rest(at, host, most));
+                rest = Some(Act::Rest(at, source, most));
             }
         }
-        Cause::Tls { .. } => {
+        Cause::Tls { .. } | Cause::ProxyLogin(_) => {
             host_state.failed(now, &cause, 0);
             one.failed(cause.clone(), now, 0);
         }
@@ -286,6 +290,7 @@ pub(crate) fn failed(
         }
     }
     acts.push(Act::Tell(at, source, cause));
+    acts.extend(rest);
     Ok(acts)
 }
 

@@ -358,7 +358,7 @@ impl Drive<'_> {
                 }
                 Act::Check(id) => self.check(id, now)?,
                 Act::Anew(id) => self.begin_anew(id, now)?,
-                Act::Rest(id, host, limit) => self.tell_rest(id, host, limit, now),
+                Act::Rest(id, source, limit) => self.tell_rest(id, source, limit, now),
                 Act::GiveUp(id, error) => self.give_up(id, error)?,
             }
         }

@@ -44,7 +44,7 @@ pub(crate) struct FileSource {
     pub(crate) differs: Option<SourceId>,
     /// What its version of the file goes by: strong `ETag`, else `Last-Modified`.
     pub(crate) validator: Option<String>,
-    failures: u32,
+    pub(crate) failures: u32,
     not_before: Option<Instant>,
 }
 

@@ -46,7 +46,7 @@ pub(crate) use ids::{Id, IdTable, SourceId};
 pub(crate) use journal::url_key;
 pub use limits::{HostReport, POLITE, TransferLimits, TransferSummary};
 pub(crate) use orders::Orders;
-pub(crate) use policy::turns::{NextTurn, Rounds, Turns};
+pub(crate) use policy::turns::{NextTurn, Pause, Rounds, Turns};
 
 /// Files without a digest that are fetched at the same time.
 const DEFAULT_PARALLEL: usize = 4;

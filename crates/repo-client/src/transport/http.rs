@@ -11,9 +11,9 @@ use reqwest::header::{
 use reqwest::{Response, StatusCode, Url};
 
 use crate::auth_header;
-use crate::client::Client;
+use crate::client::{Client, origin};
 use crate::dns::{FamilyError, LookupError};
-use crate::error::Cause;
+use crate::error::{Cause, server_name};
 use crate::options::Access;
 use crate::redact::redact_url;
 use crate::tls;
@@ -100,10 +100,10 @@ pub(crate) async fn get(
         }
         let response = tokio::time::timeout(access.timeout, request.send())
             .await
-            .map_err(|_| Cause::Timeout(access.timeout.as_secs()))?
+            .map_err(|_| led(url, &at, Cause::Timeout(access.timeout.as_secs())))?
             .map_err(|e| {
                 let cause = client.blaming_proxy(&access.route, &at, classify(&e, access.timeout));
-                tls::naming_ours(cause, &access.tls)
+                led(url, &at, tls::naming_ours(cause, &access.tls))
             })?;
         match redirect_target(&at, &response)? {
             None => return Ok(response),
@@ -111,6 +111,32 @@ pub(crate) async fn get(
         }
     }
     Err(Cause::Redirect(format!("more than {MAX_REDIRECTS}")))
+}
+
+/// A failure at the place that the server of `url` led to names that place: it is not that server which failed.
+fn led(url: &Url, at: &Url, cause: Cause) -> Cause {
+    if origin(url) == origin(at) || cause.is_of_proxy() {
+        return cause;
+    }
+    let led = |why: &str| {
+        let place = server_name(&origin(at));
+        format!("it led to {place}: {why}")
+    };
+    match cause {
+        Cause::Dns(why) => Cause::Dns(led(&why)),
+        Cause::Connect(why) => Cause::Connect(led(&why)),
+        Cause::Broken(why) => Cause::Broken(led(&why)),
+        Cause::Timeout(_) => Cause::Connect(led(&cause.to_string())),
+        Cause::Tls { fault, text } if text.is_empty() => Cause::Tls {
+            fault,
+            text: format!("at {}", server_name(&origin(at))),
+        },
+        Cause::Tls { fault, text } => Cause::Tls {
+            fault,
+            text: format!("at {}: {text}", server_name(&origin(at))),
+        },
+        other => other,
+    }
 }
 
 fn redirect_target(at: &Url, response: &Response) -> Result<Option<Url>, Cause> {
@@ -217,10 +243,10 @@ pub(crate) fn classify(error: &reqwest::Error, limit: Duration) -> Cause {
         let proxied =
             whole.contains("tunnel") || whole.contains("proxy") || whole.contains("socks");
         let why = words::of(error, "no connection");
-        return if proxied {
-            Cause::Proxy(why)
-        } else {
-            Cause::Connect(why)
+        return match proxied {
+            true if words::are_of_login(&why) => Cause::ProxyLogin(why),
+            true => Cause::Proxy(why),
+            false => Cause::Connect(why),
         };
     }
     Cause::Broken(words::of(error, "the connection broke"))

@@ -3,19 +3,43 @@
 use std::error::Error as StdError;
 use std::io::{self, ErrorKind};
 
+use crate::error::{LOGIN_WANTED, NO_LOGIN, UNREACHED};
+
+const LOGIN_REFUSED: &str = "the login is refused";
+
+/// Whether words are about the login at a proxy.
+pub(crate) fn are_of_login(words: &str) -> bool {
+    [NO_LOGIN, LOGIN_WANTED, LOGIN_REFUSED].contains(&words)
+}
+
+/// What the library says of a SOCKS proxy to which it has no connection; why, it keeps to its debug text.
+const NO_SOCKS_CONNECTION: &str = "failed to create underlying connection";
+
+/// What stands in that text.
+const INSIDE: [(&str, &str); 5] = [
+    ("ConnectionRefused", "connection refused"),
+    ("ConnectionReset", "connection reset"),
+    ("HostUnreachable", "no route to the host"),
+    ("NetworkUnreachable", "no route to the network"),
+    ("TimedOut", "no answer"),
+];
+
 /// What the texts of the HTTP library mean: the first that stands in the chain counts.
-const MEANINGS: [(&str, &str); 22] = [
-    ("proxy authorization required", "a login is wanted"),
-    ("credentials not accepted", "the login is refused"),
-    ("user/pass authentication", "no login is taken"),
+const MEANINGS: [(&str, &str); 25] = [
+    ("proxy authorization required", LOGIN_WANTED),
+    ("credentials not accepted", LOGIN_REFUSED),
+    ("user/pass authentication", NO_LOGIN),
     (
         "tunnel error: unsuccessful",
         "the way to the server is refused",
     ),
     ("connection not allowed", "the way to the server is refused"),
-    ("network unreachable", "no route to the server's network"),
-    ("host unreachable", "no route to the server"),
-    ("ttl expired", "no route to the server"),
+    ("socks error: network unreachable", UNREACHED),
+    ("socks error: host unreachable", UNREACHED),
+    ("socks error: connection refused", UNREACHED),
+    ("socks error: ttl expired", UNREACHED),
+    ("socks error: general server failure", UNREACHED),
+    ("socks error: server failed to execute command", UNREACHED),
     ("could not resolve", "the server's name has no address"),
     ("socks error", "the answer is not that of such a proxy"),
     ("tunnel error", "connection closed early"),
@@ -43,6 +67,16 @@ pub(crate) fn of(error: &(dyn StdError + 'static), otherwise: &str) -> String {
         chain.push_str(&level.to_string().to_ascii_lowercase());
         chain.push('\n');
         next = level.source();
+    }
+    if chain.contains(NO_SOCKS_CONNECTION) {
+        let inside = format!("{error:?}");
+        if let Some((_, rest)) = inside.split_once("LookupError(\"")
+            && let Some((lookup, _)) = rest.split_once('"')
+        {
+            return lookup.to_owned();
+        }
+        let known = INSIDE.iter().find(|(text, _)| inside.contains(text));
+        return known.map_or("no connection", |(_, words)| words).to_owned();
     }
     let known = MEANINGS.iter().find(|(text, _)| chain.contains(text));
     known.map_or(otherwise, |(_, words)| words).to_owned()

@@ -44,6 +44,22 @@ fn certificate(dir: &Path, name: &str, ca: &str, san: &str, days: i32) {
     );
 }
 
+/// The same, signed by nobody else and fit to sign others: what `openssl req -x509` makes.
+fn self_signed(dir: &Path, name: &str, san: &str, days: i32) {
+    let ext = format!("subjectAltName={san}\nbasicConstraints=critical,CA:TRUE\n");
+    std::fs::write(dir.join("ext"), ext).unwrap();
+    openssl(
+        dir,
+        &format!("req {EC} -keyout {name}.key -out {name}.csr -subj /CN={name}"),
+    );
+    openssl(
+        dir,
+        &format!(
+            "x509 -req -in {name}.csr -signkey {name}.key -days {days} -extfile ext -out {name}.crt"
+        ),
+    );
+}
+
 /// nginx with one TLS port for each kind of certificate.
 struct Servers {
     site: Site,
@@ -51,7 +67,16 @@ struct Servers {
     ports: Vec<u16>,
 }
 
-const KINDS: [&str; 5] = ["good", "expired", "other", "stranger", "client"];
+const KINDS: [&str; 8] = [
+    "good",
+    "expired",
+    "other",
+    "stranger",
+    "client",
+    "selfmade",
+    "selfold",
+    "selfother",
+];
 
 impl Servers {
     fn start() -> Self {
@@ -70,6 +95,9 @@ impl Servers {
         certificate(&dir, "other", "ca", "DNS:other.example", 30);
         certificate(&dir, "stranger", "foreign", here, 30);
         certificate(&dir, "client", "ca", here, 30);
+        self_signed(&dir, "selfmade", here, 30);
+        self_signed(&dir, "selfold", here, -1);
+        self_signed(&dir, "selfother", "DNS:other.example", 30);
         certificate(&dir, "user", "ca", "DNS:user", 30);
         certificate(&dir, "baduser", "foreign", "DNS:user", 30);
         let listeners: Vec<_> = KINDS
@@ -210,6 +238,25 @@ fn row_79_certificates() {
     };
     assert_eq!(fault(go(&ca, &with("good", &missing))), TlsFault::LocalFile);
 
+    // A self-signed one that is named itself, while it is valid and for this host, and no other.
+    assert_eq!(
+        fault(go(&ca, &with("selfmade", &plain))),
+        TlsFault::SelfSigned
+    );
+    for (kind, named, expected) in [
+        ("selfmade", "selfmade", None),
+        ("selfmade", "selfother", Some(TlsFault::SelfSigned)),
+        ("selfold", "selfold", Some(TlsFault::Expired)),
+        ("selfother", "selfother", Some(TlsFault::WrongHost)),
+    ] {
+        let own = Tls {
+            ca: Some(servers.path(&format!("{named}.crt"))),
+            ..plain.clone()
+        };
+        let got = go(&ca, &with(kind, &own));
+        assert_eq!(got.err().map(|e| fault(Err(e))), expected, "{kind} {named}");
+    }
+
     // sslverify=0 of this repository only.
     let blind = Tls {
         verify: false,
@@ -265,7 +312,7 @@ fn row_79_certificates() {
     };
     let refused = through(None).unwrap_err();
     assert!(
-        matches!(refused.failures()[0].cause, Cause::Proxy(_)),
+        matches!(refused.failures()[0].cause, Cause::ProxyLogin(_)),
         "{refused}"
     );
     assert!(through(Some("px")).is_ok());

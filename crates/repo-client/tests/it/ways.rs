@@ -350,3 +350,82 @@ fn row_139_a_header_from_a_file_stays_with_its_servers() {
     }
     assert_eq!(logins(&site.server), Vec::<String>::new());
 }
+
+/// A proxy that answers each message with the next of `answers`.
+fn saying(answers: &'static [&'static [u8]]) -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    thread::spawn(move || {
+        for mut client in listener.incoming().flatten() {
+            for answer in answers {
+                let mut heard = [0; 512];
+                let _ = client.read(&mut heard);
+                let _ = client.write_all(answer);
+            }
+        }
+    });
+    format!("socks5h://127.0.0.1:{port}")
+}
+
+#[test]
+fn what_keeps_a_proxy_of_socks_from_serving_is_said() {
+    let site = Site::new();
+    let to = |proxy: &str, login| {
+        let options = through(proxy, login);
+        ask(&site, "http://repo.internal:81/f", options, |_| {}).unwrap_err()
+    };
+    let login = Some(("me", "pw"));
+    let why = to("socks5h://127.0.0.1:1", None);
+    assert!(
+        why.contains("proxy: socks5h://127.0.0.1:1: connection refused"),
+        "{why}"
+    );
+    let why = to("socks5h://nosuch.invalid:1080", None);
+    assert!(why.contains("nosuch.invalid:1080: no"), "{why}");
+    let unreached = saying(&[b"\x05\0", b"\x05\x05\0\x01\0\0\0\0\0\0"]);
+    let why = to(&unreached, None);
+    assert!(
+        why.ends_with(": the proxy cannot reach repo.internal:81"),
+        "{why}"
+    );
+    let choosy = saying(&[b"\x05\xff"]);
+    let why = to(&choosy, None);
+    assert!(why.ends_with(": a login is wanted"), "{why}");
+    let why = to(&choosy, login);
+    assert!(why.ends_with(": no login is taken"), "{why}");
+    let why = to(&saying(&[b"\x05\x02", b"\x01\x01"]), login);
+    assert!(why.ends_with(": the login is refused"), "{why}");
+}
+
+#[test]
+fn a_proxy_that_wants_another_login_is_asked_once() {
+    let site = Site::new();
+    let wanted = Answer {
+        login: Some(("me".to_owned(), "pw".to_owned())),
+        ..Answer::default()
+    };
+    site.server.always("CONNECT", wanted);
+    let options = through(&site.server.url(""), None);
+    let why = ask(&site, "https://repo.internal/f", options, |access| {
+        access.retries = 3;
+    });
+    let why = why.unwrap_err();
+    assert!(why.ends_with(": a login is wanted"), "{why}");
+    assert_eq!(site.server.seen().len(), 1);
+}
+
+#[test]
+fn the_place_that_a_server_led_to_is_named() {
+    let site = Site::new();
+    let away = Answer {
+        location: Some("http://127.0.0.1:1/x".to_owned()),
+        ..Answer::status(302)
+    };
+    site.server.always("/f", away);
+    let url = site.server.url("/f");
+    let why = ask(&site, &url, ClientOptions::default(), |_| {}).unwrap_err();
+    assert!(
+        why.ends_with("it led to 127.0.0.1:1: connection refused"),
+        "{why}"
+    );
+}

@@ -215,14 +215,15 @@ fn a_dead_mirror() {
         "{text}"
     );
     assert_eq!(
-        lines[lines.len() - 5..],
+        lines[lines.len() - 6..],
         [
             "Error: Failed to synchronize cache for repo 'Dead mirror'",
             "Error(1208) : Couldn't connect to server",
             "Hint: check that the server is up and can be reached from here; behind a proxy, name \
-             it with proxy= in tdnf.conf or in https_proxy",
+             it with proxy= in tdnf.conf or in http_proxy",
             "Hint: `tdnf --config=SITE/tdnf.conf --installroot=SITE/root --disablerepo=dead makecache` goes on without it, as with skip_if_unavailable=1 in \
              SITE/repos.d/test.repo:1",
+            "Hint: not all repositories could be read: other is left out, for the reason above",
             "exit 184",
         ],
         "{text}"

@@ -5,6 +5,7 @@ use std::fs;
 use testkit::fixtures::unprivileged;
 use testkit::program::Run;
 use testkit::rpm::createrepo;
+use testkit::server::{Answer, Server};
 
 use super::{Site, plain};
 
@@ -293,4 +294,73 @@ fn advice_is_about_the_reason() {
     ran.says(&["--setopt=test.repo_gpgcheck=0"]);
     site.run(&["--setopt=test.repo_gpgcheck=0", "list", "be"])
         .ok();
+}
+
+#[test]
+fn all_repositories_that_are_away_are_named_and_hints_are_about_what_failed() {
+    if unprivileged() {
+        return;
+    }
+    let site = Site::with(&[plain("al", "1")]);
+    let away = "enabled=1\nretries=0\nbaseurl=http://127.0.0.1:1/x";
+    for id in ["da", "db"] {
+        site.write(
+            &format!("repos.d/{id}.repo"),
+            format!("[{id}]\nname={id}\n{away}\n"),
+        );
+    }
+    let ran = site.run(&["list", "al"]).failed();
+    for words in [
+        "Failed to synchronize cache for repo 'da'",
+        "Failed to synchronize cache for repo 'db'",
+        " --disablerepo=da,db list al` goes on without them",
+        " in http_proxy",
+    ] {
+        ran.says(&[words]);
+    }
+    let ran = site.run(&["-C", "list"]).failed();
+    let hints = commands(&ran);
+    let fill = hints.iter().find(|one| one.ends_with(" makecache"));
+    assert!(
+        fill.is_some_and(|one| !one.contains("cacheonly")),
+        "{ran:?}"
+    );
+    let proxy = "--setopt=proxy=http://127.0.0.1:1";
+    let ran = site.run(&["--disablerepo=test,db", proxy, "list"]).failed();
+    ran.says(&["proxy http://127.0.0.1:1/: connection refused"]);
+    ran.says(&["Hint: check proxy="]);
+
+    // A server that refuses requests for a while: said at once, and once, in words.
+    let server = Server::start(&site.path("repo"));
+    let page = format!(
+        "[test]\nname=t\nenabled=1\ngpgcheck=0\nbaseurl={}\n",
+        server.url("/")
+    );
+    site.write("repos.d/test.repo", &page);
+    server.next("/al-1-1.noarch.rpm", [Answer::status(503)]);
+    let ran = site
+        .run(&["-y", "--disablerepo=da,db", "install", "al"])
+        .ok();
+    let line = format!(
+        "warning: 503 when downloading {}; trying again (1 of 10)",
+        server.url("/al-1-1.noarch.rpm")
+    );
+    assert_eq!(ran.err.matches("trying again").count(), 1, "{ran:?}");
+    ran.says(&[&line]);
+
+    let url = server.url("/nofile.rpm");
+    let ran = site.run(&["--disablerepo=da,db", "install", &url]).failed();
+    ran.says(&["Hint: check the URL"]);
+    assert!(!ran.text().contains("releasever"), "{ran:?}");
+
+    // A login that is not the right one is not asked for again.
+    server.always("/repodata/repomd.xml", Answer::status(401));
+    site.write(
+        "repos.d/test.repo",
+        format!("{page}username=u\npassword=p\n"),
+    );
+    let ran = site
+        .run(&["--disablerepo=da,db", "--refresh", "list"])
+        .failed();
+    ran.says(&["Hint: the server refuses username= and password= of "]);
 }

@@ -1,12 +1,12 @@
 //! What is said of a run while it goes on.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::Drive;
 use crate::error::Cause;
 use crate::event::Event;
 use crate::request::FileRequest;
-use crate::transfer::ids::{FileId, HostId, SourceId};
+use crate::transfer::ids::{FileId, SourceId};
 use crate::transfer::policy::turns::{NextTurn, Pause, Turns};
 
 impl Drive<'_> {
@@ -62,13 +62,15 @@ impl Drive<'_> {
         Some(self.picture.hosts[next?].name.as_str())
     }
 
-    pub(super) fn tell_rest(&self, id: FileId, host: HostId, limit: u32, now: Instant) {
+    pub(super) fn tell_rest(&self, id: FileId, source: SourceId, limit: u32, now: Instant) {
         let file = &self.picture.files[id];
-        let host = &self.picture.hosts[host];
+        let one = &file.sources[source];
+        let host = one.host.map(|host| &self.picture.hosts[host]);
         let pause = Pause {
-            attempt: host.failures,
+            // One that refuses requests has not failed, but has not given this file either.
+            attempt: host.map_or(0, |host| host.failures).max(one.failures),
             limit,
-            lasts: host.rests(now),
+            lasts: host.map_or(Duration::ZERO, |host| host.rests(now)),
         };
         self.observer
             .event(pause.event(file.id, &file.request.label));

@@ -34,6 +34,15 @@ pub(crate) struct Pause {
 }
 
 impl Pause {
+    /// Before this round, where nobody asked for more.
+    pub(crate) fn before(attempt: u32, limit: u32) -> Self {
+        Self {
+            attempt,
+            limit,
+            lasts: rest_after(attempt),
+        }
+    }
+
     /// How it is told of.
     pub(crate) fn event(self, id: u64, label: &str) -> Event<'_> {
         Event::Retry {

@@ -297,3 +297,39 @@ fn row_49_a_stop_is_heard_while_a_server_is_silent() {
     assert!(begun.elapsed() < Duration::from_secs(2));
     setter.join().unwrap();
 }
+
+#[test]
+fn a_list_of_mirrors_is_asked_for_again() {
+    let repo = Repo::new();
+    let list = format!("{}\n", repo.site.server.url("/"));
+    repo.site.put("list", list.as_bytes());
+    repo.site.server.next("/list", [Answer::status(503)]);
+    let config = config(&format!(
+        "mirrorlist={}\nretries=1",
+        repo.site.server.url("/list")
+    ));
+    let log = Log::default();
+    refresh_one(job(&config, &repo.cache()), &log).unwrap();
+    assert_eq!(repo.site.server.seen_at("/list").len(), 2);
+    assert!(log.text().contains("Retry"), "{}", log.text());
+}
+
+#[test]
+fn urls_of_other_kinds_are_passed_over_while_one_is_left() {
+    let repo = Repo::new();
+    let good = repo.site.server.url("/");
+    let mixed = config(&format!("baseurl=ftp://h/x rsync://h/x {good}"));
+    let log = Log::default();
+    let set = refresh_one(job(&mixed, &repo.cache()), &log).unwrap();
+    assert_eq!(set.base_urls, [good.as_str()]);
+    for scheme in ["ftp", "rsync"] {
+        let told = format!("cannot speak {scheme}");
+        assert!(log.text().contains(&told), "{}", log.text());
+    }
+    // From the cache, too.
+    let set = refresh_one(job(&mixed, &repo.cache()), &log).unwrap();
+    assert_eq!(set.base_urls, [good.as_str()]);
+    let none = config("baseurl=ftp://h/x");
+    let error = refresh_one(job(&none, &repo.site.path("other")), &log).unwrap_err();
+    assert_eq!(error.tdnf_code(), Some(1204));
+}
