@@ -66,6 +66,7 @@ groups! {
     place: PlaceOptions,
     select: SelectOptions,
     query: QueryOptions,
+    listing: ListOption,
     arch: Arch,
     urls: UrlOptions,
     sync: ReposyncOptions,
@@ -396,9 +397,6 @@ pub struct QueryOptions {
     /// Show enhances.
     #[arg(long)]
     pub enhances: bool,
-    /// Show files.
-    #[arg(long)]
-    pub list: bool,
     /// Show where the packages are: a URL each.
     #[arg(long)]
     pub location: bool,
@@ -426,6 +424,16 @@ pub struct QueryOptions {
     /// Show supplements.
     #[arg(long)]
     pub supplements: bool,
+}
+
+/// Lists, for repoquery and updateinfo.
+#[derive(Debug, Clone, Default, Args)]
+#[group(skip)]
+#[command(next_help_heading = "options that say what is shown")]
+pub struct ListOption {
+    /// Show files; with updateinfo, a line for each advisory.
+    #[arg(long)]
+    pub list: bool,
 }
 
 /// Architectures, for repoquery, reposync and lock.

@@ -30,6 +30,7 @@ pub(super) const COMMAND: Command = Command {
     options: &[
         of::<options::Advisories>(),
         of::<options::Detail>(),
+        of::<options::ListOption>(),
         of::<options::Scopes>(),
         of::<options::PlaceOptions>(),
         of::<options::InstalledScope>(),
@@ -73,7 +74,7 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let typed = &session.args.options;
     let (mode, words) = match keyword(words, false) {
         Some(found) => found,
-        None if typed.query.list => (AdvisoryForm::List, words),
+        None if typed.listing.list => (AdvisoryForm::List, words),
         None if typed.detail.info => (AdvisoryForm::Info, words),
         None => (AdvisoryForm::Summary, words),
     };

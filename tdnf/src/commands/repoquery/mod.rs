@@ -32,6 +32,7 @@ pub(super) const COMMAND: Command = Command {
         of::<options::InstalledScope>(),
         of::<options::Arch>(),
         of::<options::QueryOptions>(),
+        of::<options::ListOption>(),
         of::<options::SourceOptions>(),
     ],
     example: "repoquery --whatrequires openssl",
@@ -104,7 +105,7 @@ impl<'a> DetailQuestion<'a> {
         let deps = DEPS.iter().filter(|dep| (dep.asked)(given));
         let mut all: Vec<Self> = deps.map(Self::Deps).collect();
         let plain = [
-            (given.list, Self::Files),
+            (typed.listing.list, Self::Files),
             (given.changelogs, Self::Changelogs),
             (given.location, Self::Location),
             (typed.source.source, Self::Source),
@@ -149,6 +150,7 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let (chosen, unknown) = select::choose(session, &mut packages, scope, words)?;
     tell_unknown(session, unknown.as_ref());
     if chosen.is_empty() {
+        session.printer.show(&QueryResult(Vec::new()));
         return Err(Code::NO_DATA.into());
     }
     let mut details = Details::read(session, &packages, &chosen, query)?;

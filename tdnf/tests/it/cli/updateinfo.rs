@@ -55,6 +55,9 @@ fn advisories_about_what_is_installed() {
     let bugfix = "patch:BUG-1 Bugfix alpha-2.0-1.noarch.rpm\n";
     assert_eq!(out(&["list"]), format!("{bugfix}{security}"));
     assert_eq!(out(&["--list", "alpha"]), format!("{bugfix}{security}"));
+    assert_eq!(site.run(&["updateinfo", "--list"]).ok().err, "");
+    let help = site.run(&["updateinfo", "--help"]).ok().out;
+    assert!(help.contains("--list "), "{help}");
     for filter in ["--security", "--sec-severity=7", "--reboot-required"] {
         assert_eq!(out(&["list", filter]), security, "{filter}");
     }
