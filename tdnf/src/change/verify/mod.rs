@@ -353,7 +353,16 @@ impl Judge<'_, '_> {
     /// any more, else keys of the same user id.
     fn ask(&self, offered: &OfferedKey, stored: Option<&KeyInfo>) -> Outcome<()> {
         let (printer, key) = (self.session.printer, &offered.key);
-        printer.crit(&format!("importing key from {}", offered.source()));
+        let source = offered.source();
+        let settings = &self.session.settings;
+        if settings.download_only || settings.test_only {
+            let fingerprint = key.pretty_fingerprint();
+            printer.err(&format!(
+                "checked with the key {fingerprint} of {source}, which is not imported"
+            ));
+            return Ok(());
+        }
+        printer.crit(&format!("importing key from {source}"));
         printer.err(&format!("    User id     : {}", key.user_id));
         printer.err(&format!("    Fingerprint : {}", key.pretty_fingerprint()));
         let now = self.session.settings.environment.now;

@@ -58,6 +58,20 @@ fn only_a_key_that_verifies_the_package_is_imported() {
     );
 
     use_keys(&site, &[url("other"), url("right")]);
+    // Without input a question would end it.
+    let folder = site.path("only").display().to_string();
+    let only = ["--downloadonly", "--downloaddir", &folder];
+    for words in [
+        [&["-y"], &only[..], &["install", "alpha"]].concat(),
+        vec!["download", "--destdir", &folder, "alpha"],
+    ] {
+        let ran = site.run(&words).ok();
+        let line = format!(" of {}, which is not imported", url("right"));
+        assert!(ran.err.contains("checked with the key "), "{ran:?}");
+        assert!(ran.err.contains(&line), "{ran:?}");
+        assert!(!ran.text().contains("importing key"), "{ran:?}");
+        assert_eq!(site.rpm(&["-qa", "gpg-pubkey"]), "", "{ran:?}");
+    }
     let ran = site.run(&["-y", "install", "alpha"]).ok();
     assert!(
         ran.err
