@@ -49,7 +49,7 @@ pub use metadata::{Freshness, LoadedRepo, PRIMARY};
 pub(crate) use packages::INSTALLED_CACHE;
 pub use packages::{OnDemand, Packages};
 pub use plugins::Plugins;
-pub(crate) use servers::{GONE, RATES};
+pub(crate) use servers::{ASKED_AGAIN, GONE, RATES};
 pub use snapshot::{LeftOut, SnapshotList};
 
 /// Numbers of damaged records that one warning names.

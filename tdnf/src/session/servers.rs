@@ -15,6 +15,8 @@ use super::Session;
 pub(crate) const RATES: &str = "servers";
 /// In the cache of a repository: when it could not be had, and why.
 pub(crate) const GONE: &str = "unavailable";
+/// Behind when a repository could not be had.
+pub(crate) const ASKED_AGAIN: &str = "; asked again after";
 /// Largest file of both, in bytes.
 const MAX: u64 = 64 << 10;
 /// How long a rate is good, in seconds.
@@ -96,7 +98,7 @@ impl Session<'_> {
         (ago < GONE_LASTS).then(|| Spared {
             code,
             why: format!(
-                "{why} ({ago} s ago; asked again after {} min, or with --refresh)",
+                "{why} ({ago} s ago{ASKED_AGAIN} {} min, or with --refresh)",
                 GONE_LASTS / 60
             ),
         })

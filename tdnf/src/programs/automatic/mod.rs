@@ -21,6 +21,7 @@ use cli_kit::{OutputMode, Printer, SaidOnce};
 use serde_json::Value;
 
 use crate::error::{At, Outcome};
+use crate::session::ASKED_AGAIN;
 use crate::settings::Environment;
 use config::{Config, UpgradeType};
 use step::Step;
@@ -354,7 +355,10 @@ impl Run<'_> {
 
     /// Says a warning once, here and in the report.
     fn warn(&self, line: &str) {
-        if self.said.is_first(line) {
+        // A repository that could not be had is not asked by the steps behind.
+        let again = line.rfind(" (").filter(|_| line.contains(ASKED_AGAIN));
+        let what = again.and_then(|at| line.get(..at)).unwrap_or(line);
+        if self.said.is_first(what) {
             self.printer.err(line);
             self.warnings.borrow_mut().push(line.to_owned());
         }

@@ -229,6 +229,11 @@ fn tdnf_automatic_names_the_cause_of_each_fault() {
         64,
         &[none, "System is off-line..."],
     );
+    let text = fs::read_to_string(site.path("repos.d/test.repo")).expect("ours");
+    site.write("repos.d/test.repo", text + &site.repo_text("gpgcheck=0"));
+    let ran = automatic(&site, &emitter, &[]);
+    ends(&ran, 0, &["RefreshCache success..."]);
+    assert_eq!(ran.err.matches("connection refused").count(), 1, "{ran:?}");
     gone("enabled=0");
     ends(
         &automatic(&site, &emitter, &[]),
