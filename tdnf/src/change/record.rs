@@ -38,12 +38,9 @@ pub(super) fn open(session: &Session<'_>) -> Outcome<(History, Records)> {
         let history = History::open(&session.settings.persist_dir)?;
         let db = session.db()?;
         let records = db.as_ref().map_or(Ok(Vec::new()), Db::names)?;
-        let cookie = db.as_ref().map(|_| rpm_db::cookie(&records));
         // Most often nothing but ourselves has changed the database.
-        if !history.is_up_to(&cookie.unwrap_or_default())? {
-            let installed = db
-                .as_ref()
-                .map_or_else(|| Ok(InstalledSet::default()), installed_in)?;
+        if !history.is_up_to(&rpm_db::cookie(&records))? {
+            let installed = db.as_ref().map_or_else(|| Ok(nothing()), installed_in)?;
             history.sync(&installed, session.settings.environment.now)?;
         }
         Ok((history, records))
@@ -100,7 +97,7 @@ pub(super) fn done(
     before: &Records,
 ) -> Outcome<()> {
     let Some(db) = session.db()? else {
-        return Ok(history.record(begun, &InstalledSet::default())?);
+        return Ok(history.record(begun, &nothing())?);
     };
     let after = db.names()?;
     let [before, now]: [BTreeSet<_>; 2] = [before, &after].map(|records| records.iter().collect());
@@ -142,7 +139,16 @@ pub(super) fn settle(session: &Session<'_>) -> Outcome<()> {
 fn installed_now(session: &Session<'_>) -> Outcome<InstalledSet> {
     match session.db()? {
         Some(db) => installed_in(&db),
-        None => Ok(InstalledSet::default()),
+        None => Ok(nothing()),
+    }
+}
+
+/// What is installed where there is no database: the same as in an empty one, which a transaction that was stopped may
+/// leave behind.
+pub(crate) fn nothing() -> InstalledSet {
+    InstalledSet {
+        cookie: rpm_db::cookie(&[]),
+        ..InstalledSet::default()
     }
 }
 

@@ -53,12 +53,28 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     };
     match HistoryVerb::from_str(word, false) {
         Ok(HistoryVerb::Init | HistoryVerb::Update) => {
+            if !rest.is_empty() {
+                let surplus = rest.join(" ");
+                let line = format!("history {word} takes nothing: {surplus} is more");
+                return Err(Failure::invalid(line));
+            }
             let _lock = session.change_lock()?;
             change::recover(session)?;
             change::open_history(session)?;
             Ok(0)
         }
         Ok(verb @ (HistoryVerb::Undo | HistoryVerb::Redo | HistoryVerb::Rollback)) => {
+            if let [_, surplus @ ..] = rest
+                && !surplus.is_empty()
+            {
+                let surplus = surplus.join(" ");
+                let line = format!("history {word} takes one transaction: {surplus} is more");
+                let failure = Failure::invalid(line);
+                return Err(match verb {
+                    HistoryVerb::Rollback => failure,
+                    _ => failure.hint("several in a row are FROM-TO"),
+                });
+            }
             let _lock = session.change_lock()?;
             change::recover(session)?;
             travel(session, verb, rest)
@@ -98,7 +114,7 @@ impl TransactionRange {
     /// `FROM[-TO]`, or `--from` and `--to`; each may be `last`.
     fn of(
         session: &Session<'_>,
-        words: &[String],
+        word: Option<&String>,
         entries: &[HistoryEntry],
     ) -> Outcome<Option<Self>> {
         let number = |text: &str| {
@@ -114,7 +130,7 @@ impl TransactionRange {
         let given = &session.args.options.range;
         let option = |text: &Option<String>| text.as_deref().map(number).transpose();
         let (mut from, mut to) = (option(&given.from)?, option(&given.to)?);
-        if let Some(word) = words.first() {
+        if let Some(word) = word {
             match word.split_once('-') {
                 Some((first, last)) => (from, to) = (Some(number(first)?), Some(number(last)?)),
                 None => from = Some(number(word)?),
@@ -167,14 +183,20 @@ fn list(session: &Session<'_>, words: &[String], shown: HistoryDetail) -> Outcom
         return Ok(0);
     };
     let mut entries = history.entries()?;
-    let range = TransactionRange::of(session, words, &entries)?;
-    let inside = |id: i64| range.is_none_or(|range| (range.from..=range.to).contains(&id));
-    if let Some(range) = range {
+    let given = words.iter().map(Some);
+    let none = words.is_empty().then_some(None);
+    let mut ranges = Vec::new();
+    for word in given.chain(none) {
+        let Some(range) = TransactionRange::of(session, word, &entries)? else {
+            continue;
+        };
         if range.to < 1 {
             return Err(Failure::invalid(NO_EARLIER));
         }
         known(range.from, &entries)?;
+        ranges.push(range.from..=range.to);
     }
+    let inside = |id: i64| ranges.is_empty() || ranges.iter().any(|range| range.contains(&id));
     entries.retain(|entry| inside(entry.id));
     let mut failures = match shown {
         HistoryDetail::Everything => history.failures()?,
@@ -262,7 +284,7 @@ fn states(
     history: &History,
     entries: &[HistoryEntry],
 ) -> Outcome<States> {
-    let range = TransactionRange::of(session, words, entries)?.ok_or_else(|| {
+    let range = TransactionRange::of(session, words.first(), entries)?.ok_or_else(|| {
         let named = verb.to_possible_value();
         let word = named.as_ref().map_or("", PossibleValue::get_name);
         Failure::invalid(format!("history {word} needs the number of a transaction"))

@@ -106,7 +106,7 @@ fn installed(root: &Path) -> Outcome<InstalledSet> {
     };
     let location = rpm_db::location::find(root, search)?;
     match location.backend {
-        Backend::None => Ok(InstalledSet::default()),
+        Backend::None => Ok(change::nothing()),
         _ => change::installed_in(&Db::open_read(&location)?),
     }
 }

@@ -55,6 +55,19 @@ fn history_is_listed() {
     let one = site.run(&["history", "list", "2-3"]).ok().out;
     assert_eq!(one.lines().count(), 3, "{one}");
     assert_eq!(site.run(&["history", "3"]).ok().out.lines().count(), 2);
+    let several = site.run(&["history", "list", "1", "3"]).ok().out;
+    assert_eq!(
+        several,
+        format!(
+            "{}\n",
+            all.lines()
+                .enumerate()
+                .filter(|(row, _)| *row != 2)
+                .map(|(_, line)| line)
+                .collect::<Vec<_>>()
+                .join("\n")
+        )
+    );
     assert_eq!(
         site.run(&["history", "--to", "2"]).ok().out.lines().count(),
         3
@@ -99,6 +112,10 @@ fn a_failed_transaction_is_recorded_as_failed() {
     let info = site.run(&["history", "info"]).ok().out;
     assert!(info.contains(" failed\nreason: "), "{info}");
     assert!(info.contains("failing-1.0-1.noarch"), "{info}");
+    // The empty database that it left is not the work of others.
+    site.run(&["-y", "install", "gamma"]).ok();
+    let plain = site.run(&["history"]).ok().out;
+    assert_eq!(plain.lines().count(), 3, "{plain}");
 }
 
 /// docs/threats.md, row 103.
