@@ -1,7 +1,7 @@
 //! What a run is told about how its words were understood.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Something worth a word that stops nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,8 +37,12 @@ pub enum Note {
     AllNewest(Option<PathBuf>),
     /// Nothing that is offered is older than what is installed.
     AllOldest,
-    /// What is installed is what the repositories offer.
-    InStep,
+    /// A section of a `.repo` file leaves this package out: in words, with its place.
+    LeftOutOfRepo(String),
+    /// The installed package stays instead of the other one, which is offered, because this file locks it.
+    Locked(String, String, PathBuf),
+    /// What is installed is what the repositories offer; the file as with `AllNewest`.
+    InStep(Option<PathBuf>),
     /// What the source packages need to be built is installed.
     BuildDepsThere,
     /// Nothing is installed that nothing needs.
@@ -47,14 +51,16 @@ pub enum Note {
     LeftOver(Vec<String>),
     /// Nothing has this name; it is left out (`--skip-broken`).
     NotFound(String),
-    /// Nothing has this name, and none of these repositories could be read.
-    NoneRead(String, String),
+    /// Nothing has this name, and none of the repositories could be read, which has been said.
+    NoneRead(String),
     /// No repository offers the installed version; it is left out (`--skip-broken`).
     NoSameVersion(String),
 }
 
 /// What is said where an update of everything finds nothing.
 const NONE_NEWER: &str = "nothing newer than what is installed is offered";
+/// What is said where a sync of everything finds nothing.
+const IN_STEP: &str = "what is installed is what the repositories offer";
 
 impl fmt::Display for Note {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -86,14 +92,15 @@ impl fmt::Display for Note {
             Self::NothingNewer(nevra) => {
                 write!(f, "{nevra} is installed, and nothing newer is offered")
             }
-            Self::AllNewest(None) => f.write_str(NONE_NEWER),
-            Self::AllNewest(Some(file)) => write!(
+            Self::AllNewest(excludes) => all_but(f, NONE_NEWER, excludes.as_deref()),
+            Self::AllOldest => f.write_str("nothing older than what is installed is offered"),
+            Self::LeftOutOfRepo(line) => f.write_str(line),
+            Self::Locked(installed, other, file) => write!(
                 f,
-                "{NONE_NEWER}, apart from what is excluded (--exclude, or excludepkgs of {})",
+                "{installed} is locked by {}: {other} is offered and does not come",
                 file.display()
             ),
-            Self::AllOldest => f.write_str("nothing older than what is installed is offered"),
-            Self::InStep => f.write_str("what is installed is what the repositories offer"),
+            Self::InStep(excludes) => all_but(f, IN_STEP, excludes.as_deref()),
             Self::BuildDepsThere => f.write_str("what it takes to build this is installed"),
             Self::AllNeeded => {
                 f.write_str("every installed package was asked for or is needed by another one")
@@ -104,13 +111,25 @@ impl fmt::Display for Note {
                 names.join(", ")
             ),
             Self::NotFound(word) => write!(f, "{word} package not found or not installed"),
-            Self::NoneRead(word, repos) => write!(
-                f,
-                "{word}: not installed, and none of the repositories could be read ({repos})"
-            ),
+            Self::NoneRead(word) => {
+                write!(f, "{word}: not installed, and no repository can be asked")
+            }
             Self::NoSameVersion(nevra) => {
                 write!(f, "{nevra}: no enabled repository has this version")
             }
         }
+    }
+}
+
+/// A line, and that it is not about what is excluded.
+fn all_but(f: &mut fmt::Formatter<'_>, line: &str, excludes: Option<&Path>) -> fmt::Result {
+    f.write_str(line)?;
+    match excludes {
+        None => Ok(()),
+        Some(file) => write!(
+            f,
+            ", apart from what is excluded (--exclude, or excludepkgs of {})",
+            file.display()
+        ),
     }
 }

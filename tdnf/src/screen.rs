@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::ops::Deref;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use cli_kit::{OutputMode, Printer, Traffic, TrafficSum};
 use serde::Serialize;
@@ -57,6 +57,8 @@ pub struct Screen {
     pub traffic: Traffic,
     /// The line on it was printed.
     traffic_told: AtomicBool,
+    /// What was warned of: an error for the same reason does not say it again.
+    warned: Mutex<Vec<String>>,
     /// What the document will hold, by name.
     fields: Mutex<serde_json::Map<String, serde_json::Value>>,
 }
@@ -92,6 +94,7 @@ impl Screen {
             options: String::new(),
             traffic: Traffic::default(),
             traffic_told: AtomicBool::new(false),
+            warned: Mutex::default(),
             fields: Mutex::default(),
         }
     }
@@ -105,7 +108,23 @@ impl Screen {
     /// A line on stderr, without secrets. A command in it can be pasted: it has the options of the run that say which
     /// system it is about.
     pub fn err(&self, line: &str) {
+        if let Some(what) = line.strip_prefix("warning: ") {
+            self.warned().push(what.to_owned());
+        }
         self.printer.err(&self.talk(line));
+    }
+
+    fn warned(&self) -> MutexGuard<'_, Vec<String>> {
+        self.warned.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Whether a warning has said this, alone or with what became of it behind it.
+    fn has_warned(&self, line: &str) -> bool {
+        let says = |what: &String| {
+            let rest = what.strip_prefix(line);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with("; "))
+        };
+        self.warned().iter().any(says)
     }
 
     fn talk(&self, line: &str) -> String {
@@ -190,7 +209,9 @@ impl Screen {
     /// What happened, without number and hints.
     pub fn show_details(&self, failure: &Failure) {
         for line in &failure.details {
-            self.err(line);
+            if !self.has_warned(line) {
+                self.err(line);
+            }
         }
     }
 
@@ -227,6 +248,19 @@ impl Screen {
         self.printer.json_line(&fields);
     }
 
+    /// Keeps a line for the document's `Notes`.
+    pub fn note(&self, line: &str) {
+        if self.shape == JsonShape::Document {
+            let line = self.talk(line).into();
+            let mut fields = self.fields();
+            let none = || serde_json::Value::Array(Vec::new());
+            let notes = fields.entry("Notes").or_insert_with(none);
+            if let serde_json::Value::Array(lines) = notes {
+                lines.push(line);
+            }
+        }
+    }
+
     fn field(&self, name: &str, value: &impl Serialize) {
         match serde_json::to_value(value) {
             Ok(value) => drop(self.fields().insert(name.to_owned(), value)),
@@ -234,7 +268,7 @@ impl Screen {
         }
     }
 
-    fn fields(&self) -> std::sync::MutexGuard<'_, serde_json::Map<String, serde_json::Value>> {
+    fn fields(&self) -> MutexGuard<'_, serde_json::Map<String, serde_json::Value>> {
         // A panic elsewhere leaves at worst a field out.
         self.fields.lock().unwrap_or_else(PoisonError::into_inner)
     }

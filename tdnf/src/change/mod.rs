@@ -124,7 +124,7 @@ pub(crate) fn prepare(
 
 /// Why there is nothing to do, unless that has been said, or nobody knows what is offered.
 fn why_nothing<'a>(session: &Session<'_>, goal: &'a Goal, plan: &Plan) -> &'a [Note] {
-    match plan.notes.is_empty() && session.none_read().is_none() {
+    match plan.notes.is_empty() && !session.none_read() {
         true => &goal.if_nothing,
         false => &[],
     }

@@ -154,6 +154,7 @@ pub fn dispatch(args: &Args, printer: &Screen, listener: &mut Listener) -> Outco
     if command.needs == Needs::Lock && environment.euid != 0 {
         return Err(Failure::new(Code::PERM).hint(format!("try `sudo tdnf {}`", args.pasted())));
     }
+    refuse_halting(command, args)?;
     let settings = Settings::resolve(args, environment)?;
     (command.before)(&settings)?;
     let interrupt = listener.start(printer);
@@ -204,6 +205,38 @@ fn run(
 
 /// Answers that nobody asks for, and excludes that are not there, change nothing.
 const ALWAYS_FITTING: [&str; 3] = ["assumeno", "assumeyes", "disableexcludes"];
+
+/// Options with which a command stops before it changes anything.
+const HALTING: [&str; 3] = ["downloadonly", "testonly", "urls"];
+
+/// Refuses them where a command that changes the system does not know them: who gives one wants no change.
+fn refuse_halting(command: &'static Command, args: &Args) -> Outcome<()> {
+    if command.needs != Needs::Lock {
+        return Ok(());
+    }
+    let given = args.special.iter().map(String::as_str);
+    let given: Vec<&str> = given.filter(|name| HALTING.contains(name)).collect();
+    if given.is_empty() {
+        return Ok(());
+    }
+    let known = help::with_options(command);
+    let is_known = |name: &str| {
+        let mut own = known.get_arguments();
+        own.any(|own| own.get_long() == Some(name))
+    };
+    let Some(name) = given.into_iter().find(|name| !is_known(name)) else {
+        return Ok(());
+    };
+    let command = command.name;
+    let line = format!(
+        "--{name}: {command} does not know it and would change the system; nothing was done"
+    );
+    let failure = Failure::invalid(line);
+    Err(match is_known("dryrun") {
+        true => failure.hint("--dryrun shows what would be done and stops there"),
+        false => failure,
+    })
+}
 
 /// Options of other commands are taken, as in tdnf, and have no effect.
 fn tell_foreign_options(command: &'static Command, session: &Session<'_>) {
@@ -282,15 +315,12 @@ fn without_repos(command: &Command, session: &Session<'_>, failure: Failure) -> 
         return Failure { code, ..failure };
     }
     match session.left_out_repos() {
-        unread if unread.is_empty() || failure.code.is_benign() => failure,
+        // That nothing could be read has been said.
+        unread if unread.is_empty() || failure.code.is_benign() || session.none_read() => failure,
         unread => {
             let is = if unread.len() == 1 { "is" } else { "are" };
-            let how_many = match session.none_read() {
-                Some(_) => "none of the",
-                None => "not all",
-            };
             failure.hint(format!(
-                "{how_many} repositories could be read: {} {is} left out, for the reason above",
+                "not all repositories could be read: {} {is} left out, for the reason above",
                 unread.join(", ")
             ))
         }

@@ -60,6 +60,9 @@ pub(super) fn select_all(
 /// Tells about words that name nothing where others name something.
 pub(super) fn tell_unknown(session: &Session<'_>, unknown: Option<&Failure>) {
     if let Some(failure) = unknown {
+        for line in &failure.details {
+            session.printer.note(line);
+        }
         session.printer.show_details(failure);
         session.printer.show_hints(failure);
     }

@@ -114,11 +114,14 @@ fn provides(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         found.retain(|id| !packages.is_left_out(*id));
         if found.is_empty() {
             let nothing = || format!("nothing provides {word}");
-            session.printer.err(&left_out.unwrap_or_else(nothing));
+            let line = left_out.unwrap_or_else(nothing);
+            session.printer.note(&line);
+            session.printer.err(&line);
         }
         all.extend(found.into_iter().rev());
     }
     if all.is_empty() {
+        session.printer.show(&PackageProviders(&[]));
         return Err(Code::NO_DATA.into());
     }
     let rows = rows(&packages, all, RowDetail::All)?;

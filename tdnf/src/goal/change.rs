@@ -2,6 +2,9 @@
 
 use rpm_solv::{JobAction, JobTarget, SelectFlags, SolvableId, SolverJob};
 
+use std::collections::BTreeSet;
+
+use super::held_back::{Kept, excluded_updates, kept_out};
 use super::install::by_name;
 use super::is_glob;
 use super::matcher::Matcher;
@@ -16,9 +19,7 @@ impl Matcher<'_> {
         self.goal.only_up = true;
         if request.words.is_empty() && self.files.is_empty() {
             self.goal.jobs.push(SolverJob::all(JobAction::Update));
-            let is_excluded = !request.hidden(self.packages).is_empty();
-            let excludes = is_excluded.then(|| request.config_file.clone());
-            self.goal.if_nothing.push(Note::AllNewest(excludes));
+            self.nothing_to_bring(&|_| true, Kept::Newer);
             return Ok(());
         }
         let mut unknown = Vec::new();
@@ -63,16 +64,44 @@ impl Matcher<'_> {
 
     /// Nothing newer can come for an installed package; what is excluded is named.
     fn nothing_newer(&mut self, installed: SolvableId) {
-        let packages = &*self.packages;
-        let newer = packages.newer_than(&self.request.hidden(packages), installed);
+        let (packages, request) = (&*self.packages, self.request);
+        let newer = packages.newer_than(&request.hidden(packages), installed);
         let pool = &packages.pool;
-        let note = match newer.first() {
-            Some(excluded) => {
-                Note::Excluded(pool.nevra(*excluded), self.request.config_file.clone())
+        let notes = match newer.first() {
+            Some(excluded) => vec![Note::Excluded(
+                pool.nevra(*excluded),
+                request.config_file.clone(),
+            )],
+            None => {
+                let name = pool.name(installed);
+                kept_out(request, packages, &|other| other == name, Kept::Newer)
             }
-            None => Note::NothingNewer(pool.nevra(installed)),
         };
-        self.goal.if_nothing.push(note);
+        let none = Note::NothingNewer(pool.nevra(installed));
+        let none = notes.is_empty().then_some(none);
+        for note in notes.into_iter().chain(none) {
+            if !self.goal.if_nothing.contains(&note) {
+                self.goal.if_nothing.push(note);
+            }
+        }
+    }
+
+    /// What is said of installed packages of these names where nothing comes: what keeps other versions of them out, or
+    /// that there are none.
+    fn nothing_to_bring(&mut self, is_asked: &dyn Fn(&str) -> bool, kept: Kept) {
+        let (packages, request) = (&*self.packages, self.request);
+        let mut notes = kept_out(request, packages, is_asked, kept);
+        if notes.is_empty() {
+            let is_excluded = !request.hidden(packages).is_empty();
+            let excludes = is_excluded.then(|| request.config_file.clone());
+            notes.push(match kept {
+                Kept::Newer => Note::AllNewest(excludes),
+                Kept::Other => Note::InStep(excludes),
+            });
+        } else {
+            notes.extend(excluded_updates(request, packages));
+        }
+        self.goal.if_nothing.extend(notes);
     }
 
     /// What `distro-sync [WORD...]` asks for: the installed packages, or those that are named, in
@@ -80,14 +109,14 @@ impl Matcher<'_> {
     pub(super) fn distro_sync(&mut self) -> Outcome<()> {
         if self.request.words.is_empty() && self.files.is_empty() {
             self.goal.jobs.push(SolverJob::all(JobAction::DistUpgrade));
-            self.goal.if_nothing.push(Note::InStep);
+            self.nothing_to_bring(&|_| true, Kept::Other);
             return Ok(());
         }
-        self.goal.if_nothing.push(Note::InStep);
         let action = JobAction::DistUpgrade;
         for file in &self.files {
             self.goal.jobs.push(SolverJob::solvable(action, *file));
         }
+        let mut names = BTreeSet::new();
         for word in &self.request.words {
             let selection = self.select_known(word, SelectFlags::USUAL)?;
             let all = selection.solvables().iter().copied();
@@ -100,10 +129,13 @@ impl Matcher<'_> {
             }
             // A version that is not installed is one to go to.
             let targets = if kept.is_empty() { offered } else { kept };
+            let pool = &self.packages.pool;
+            names.extend(targets.iter().map(|id| pool.name(*id).to_owned()));
             let jobs = targets.into_iter();
             let jobs = jobs.map(|id| SolverJob::solvable(action, id));
             self.goal.jobs.extend(jobs);
         }
+        self.nothing_to_bring(&|name| names.contains(name), Kept::Other);
         Ok(())
     }
 

@@ -1,7 +1,7 @@
 //! Packages by their whole name, as the history keeps them, and checks without a plan.
 
 use std::borrow::Cow;
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
 use rpm_solv::{SolvableId, SolveResult as Answer, SolverJob, SolverOptions};
@@ -112,5 +112,11 @@ pub fn check(
         return Ok(());
     }
     let ways_out = packages.pool.ways_out(jobs, &options, MAX_FIXES)?.into();
-    Err(explain(request, packages, &[], &problems, &ways_out))
+    Err(explain(
+        request,
+        packages,
+        &BTreeMap::new(),
+        &problems,
+        &ways_out,
+    ))
 }

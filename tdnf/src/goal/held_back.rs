@@ -1,6 +1,6 @@
 //! What an update of everything passes over, and why: the solver itself only leaves it as it is.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Duration;
 
 use rpm_solv::{
@@ -64,6 +64,7 @@ pub(super) fn held_back(
     let mut notes: Vec<Note> = missed.iter().map(note).collect();
     if !notes.is_empty() {
         notes.extend(excluded_updates(request, packages));
+        notes.extend(kept_out(request, packages, &|_| true, Kept::Newer));
     }
     Ok(notes)
 }
@@ -71,7 +72,7 @@ pub(super) fn held_back(
 /// The best newer version of each installed package that the plan does not bring.
 fn missed(request: &Request, packages: &Packages, plan: &Plan) -> Vec<SolvableId> {
     let pool = &packages.pool;
-    let locked = |name: &str| request.policy.locks.iter().any(|lock| lock == name);
+    let locked = |name: &str| request.policy.locks.contains_key(name);
     let changed: BTreeSet<&str> = plan
         .changes
         .iter()
@@ -97,7 +98,7 @@ fn missed(request: &Request, packages: &Packages, plan: &Plan) -> Vec<SolvableId
 }
 
 /// What is newer than an installed package and excluded.
-fn excluded_updates(request: &Request, packages: &Packages) -> Vec<Note> {
+pub(super) fn excluded_updates(request: &Request, packages: &Packages) -> Vec<Note> {
     let hidden = request.hidden(packages);
     let mut best: BTreeSet<SolvableId> = BTreeSet::new();
     for name in by_name(packages, &hidden).keys() {
@@ -107,6 +108,58 @@ fn excluded_updates(request: &Request, packages: &Packages) -> Vec<Note> {
     }
     let note = |id| Note::Excluded(packages.pool.nevra(id), request.config_file.clone());
     best.into_iter().map(note).collect()
+}
+
+/// Which versions are missed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    /// Newer ones.
+    Newer,
+    /// The repositories' where they have not the installed one, be it older: `distro-sync`.
+    Other,
+}
+
+/// What would take the place of installed packages of these names, but for a lock or the section of its repository.
+pub(super) fn kept_out(
+    request: &Request,
+    packages: &Packages,
+    is_asked: &dyn Fn(&str) -> bool,
+    kept: Kept,
+) -> Vec<Note> {
+    let locks = &request.policy.locks;
+    if locks.is_empty() && packages.leaves_nothing_out() {
+        return Vec::new();
+    }
+    let pool = &packages.pool;
+    let mut offered: BTreeMap<&str, Vec<SolvableId>> = BTreeMap::new();
+    for id in pool.solvables().filter(|id| !pool.is_installed(*id)) {
+        let name = pool.name(id);
+        if is_asked(name) && packages.is_installed_name(name) && packages.runs_here(id) {
+            let is_locked = locks.contains_key(name) && !pool.is_excluded(id);
+            if is_locked || packages.is_left_out(id) {
+                offered.entry(name).or_default().push(id);
+            }
+        }
+    }
+    let mut notes = Vec::new();
+    for (name, candidates) in &offered {
+        for old in packages.installed_by_arch(name) {
+            let newer = packages.newer_than(candidates, old).first().copied();
+            let is_same = |id: &SolvableId| packages.is_same(*id, old);
+            let older = match kept {
+                Kept::Other if !candidates.iter().any(is_same) => packages.best(candidates),
+                _ => None,
+            };
+            let Some(id) = newer.or(older) else {
+                continue;
+            };
+            let left_out = packages.left_out_by(&[id]).map(Note::LeftOutOfRepo);
+            let lock = locks.get(*name).cloned();
+            let locked = lock.map(|file| Note::Locked(pool.nevra(old), pool.nevra(id), file));
+            notes.extend(left_out.or(locked));
+        }
+    }
+    notes
 }
 
 /// The line of the first problem that is about a package.

@@ -30,7 +30,7 @@ pub struct Sought<'a> {
 fn missing(packages: &mut Packages, sought: Sought<'_>, word: &str) -> Failure {
     let note = not_found(sought.metadata, word);
     let mut failure = Failure::because(Code::NO_MATCH, note.to_string());
-    if matches!(note, Note::NoneRead(..)) {
+    if matches!(note, Note::NoneRead(_)) {
         return failure;
     }
     if let Some((line, hint)) = of_another_kind(packages, sought.flags, word) {
@@ -70,8 +70,8 @@ fn missing(packages: &mut Packages, sought: Sought<'_>, word: &str) -> Failure {
 /// What is said of a word that nothing has.
 pub(super) fn not_found(metadata: &dyn OnDemand, word: &str) -> Note {
     match metadata.none_read() {
-        Some(repos) => Note::NoneRead(word.to_owned(), repos),
-        None => Note::NotFound(word.to_owned()),
+        true => Note::NoneRead(word.to_owned()),
+        false => Note::NotFound(word.to_owned()),
     }
 }
 

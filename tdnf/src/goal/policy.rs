@@ -1,8 +1,9 @@
 //! Locks, protected packages, lowest versions and excludes: what the administrator decided.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use rpm_solv::{JobAction, JobTarget, SolverJob};
 use whole_file::open_of_root;
@@ -18,8 +19,8 @@ const MAX_FILE: u64 = 1 << 20;
 /// The decisions that are in force.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SolverPolicy {
-    /// `locks.d`: exact names whose installed version stays.
-    pub locks: Vec<String>,
+    /// `locks.d`: exact names whose installed version stays, each with the file that says so.
+    pub locks: BTreeMap<String, PathBuf>,
     /// `protected.d`: exact names that are never removed.
     pub protected: Vec<String>,
     /// `minversions` and `minversions.d`: name and lowest version.
@@ -42,7 +43,9 @@ impl SolverPolicy {
             minimum.push((name.trim().to_owned(), evr.trim().to_owned()));
         }
         Ok(Self {
-            locks: lines(settings, &dir.join("locks.d"))?,
+            locks: entries(settings, &dir.join("locks.d"))?
+                .into_iter()
+                .collect(),
             protected: protected(settings, dir)?,
             minimum,
         })
@@ -52,7 +55,7 @@ impl SolverPolicy {
     /// comes, not even beside them.
     pub fn locks(&self, packages: &Packages) -> Vec<SolverJob> {
         let installed = |name: &&String| !packages.installed_named(name).is_empty();
-        let locked = self.locks.iter().filter(installed).cloned();
+        let locked = self.locks.keys().filter(installed).cloned();
         let lock = |name| SolverJob::new(JobAction::Lock, JobTarget::Name(name));
         locked.map(lock).collect()
     }
@@ -102,6 +105,12 @@ fn protected(settings: &Settings, dir: &Path) -> Outcome<Vec<String>> {
 
 /// The lines of all `*.conf` files of a directory, by file name; no directory, no lines.
 fn lines(settings: &Settings, dir: &Path) -> Outcome<Vec<String>> {
+    let all = entries(settings, dir)?.into_iter();
+    Ok(all.map(|(line, _)| line).collect())
+}
+
+/// The same lines, each with its file.
+fn entries(settings: &Settings, dir: &Path) -> Outcome<Vec<(String, PathBuf)>> {
     let dir = settings.folder(dir)?;
     let entries = fs::read_dir(dir).into_iter().flatten().flatten();
     let mut files: Vec<_> = entries.map(|entry| entry.path()).collect();
@@ -114,7 +123,7 @@ fn lines(settings: &Settings, dir: &Path) -> Outcome<Vec<String>> {
         opened.take(MAX_FILE).read_to_string(&mut text).at(&file)?;
         let lines = text.lines().map(str::trim);
         let lines = lines.filter(|line| !line.is_empty() && !line.starts_with('#'));
-        all.extend(lines.map(str::to_owned));
+        all.extend(lines.map(|line| (line.to_owned(), file.clone())));
     }
     Ok(all)
 }

@@ -1,7 +1,8 @@
 //! The solver's problems in words: libsolv's line first (scripts match it), then the chain with
 //! repositories, then ways out.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use rpm_solv::{Fix, FixKind, Rule, RuleKind, SolvableId, SolverProblem};
 
@@ -53,7 +54,7 @@ fn says_nothing(rule: &Rule) -> bool {
 pub(super) fn explain(
     request: &Request,
     packages: &Packages,
-    locks: &[String],
+    locks: &BTreeMap<String, PathBuf>,
     problems: &[SolverProblem],
     ways_out: &WaysOut,
 ) -> Failure {
@@ -120,7 +121,7 @@ fn names_several(words: &[String]) -> bool {
 /// only say that there is nothing.
 fn causes(
     packages: &Packages,
-    locks: &[String],
+    locks: &BTreeMap<String, PathBuf>,
     problem: &SolverProblem,
 ) -> Vec<(String, &'static str)> {
     let pool = &packages.pool;
@@ -128,16 +129,17 @@ fn causes(
     let mut causes = Vec::new();
     for id in all().filter_map(|rule| rule.source) {
         causes.extend(hidden(packages, id));
-        if locks.iter().any(|name| name == pool.name(id)) {
-            causes.push((format!("{} is locked (locks.d)", pool.nevra(id)), UNLOCK));
+        if let Some(file) = locks.get(pool.name(id)) {
+            let line = format!("{} is locked ({})", pool.nevra(id), file.display());
+            causes.push((line, UNLOCK));
         }
     }
     // The job that keeps a locked package names it.
     let named = |name: &str| {
         all().any(|rule| rule.kind == RuleKind::Job && rule.dep.as_deref() == Some(name))
     };
-    for name in locks.iter().filter(|name| named(name)) {
-        causes.push((format!("{name} is locked (locks.d)"), UNLOCK));
+    for (name, file) in locks.iter().filter(|(name, _)| named(name)) {
+        causes.push((format!("{name} is locked ({})", file.display()), UNLOCK));
     }
     for id in lacking(packages, problem) {
         let (nevra, place) = (pool.nevra(id), place_of(packages, id));
@@ -156,7 +158,7 @@ fn causes(
     causes
 }
 
-/// The packages that are called as what nothing provides.
+/// The packages that are called as what nothing provides, the newest first.
 fn lacking<'p>(
     packages: &'p Packages,
     problem: &'p SolverProblem,
@@ -167,9 +169,10 @@ fn lacking<'p>(
         .filter_map(|rule| rule.dep.as_deref())
         .flat_map(|dep| {
             let (pool, name) = (&packages.pool, dep.split([' ', '(']).next().unwrap_or(dep));
-            pool.solvables()
-                .filter(move |id| pool.name(*id) == name)
-                .take(MAX_LINKS)
+            let named = pool.solvables().filter(|id| pool.name(*id) == name);
+            let mut named: Vec<SolvableId> = named.collect();
+            named.sort_by(|a, b| pool.compare_versions(*b, *a));
+            named.into_iter().take(MAX_LINKS)
         })
 }
 
@@ -188,7 +191,8 @@ const UNLOCK: &str = "remove its line in locks.d beside tdnf.conf to let it chan
 
 /// Why a package is not offered though it is there, and what to do; `None` where it is offered.
 fn hidden(packages: &Packages, id: SolvableId) -> Option<(String, &'static str)> {
-    if !packages.pool.is_excluded(id) {
+    // What is installed is there, whatever is excluded.
+    if packages.pool.is_installed(id) || !packages.pool.is_excluded(id) {
         return None;
     }
     let (why, hint) = match (packages.modular.get(&id), packages.too_old.contains(&id)) {

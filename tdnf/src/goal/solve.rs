@@ -116,7 +116,13 @@ pub(super) fn unneeded(request: &Request, packages: &mut Packages) -> Outcome<Ve
         }
         Err(problems) => {
             let ways_out = packages.pool.ways_out(&jobs, &options, MAX_FIXES)?.into();
-            Err(explain(request, packages, &[], &problems, &ways_out))
+            Err(explain(
+                request,
+                packages,
+                &BTreeMap::new(),
+                &problems,
+                &ways_out,
+            ))
         }
     }
 }

@@ -76,8 +76,8 @@ pub trait OnDemand {
     /// hand; `None` if there are none.
     fn switched_off(&self) -> Option<Packages>;
 
-    /// The repositories that are on, where none of them could be read.
-    fn none_read(&self) -> Option<String>;
+    /// Whether none of the repositories that are on could be read, which has been said.
+    fn none_read(&self) -> bool;
 }
 
 impl OnDemand for Session<'_> {
@@ -97,9 +97,8 @@ impl OnDemand for Session<'_> {
         self.packages_of(sources).ok()
     }
 
-    fn none_read(&self) -> Option<String> {
-        let is_none = self.none_read.get();
-        is_none.then(|| self.left_out_repos().join(", "))
+    fn none_read(&self) -> bool {
+        self.none_read.get()
     }
 }
 

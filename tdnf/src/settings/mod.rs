@@ -3,6 +3,7 @@
 //! Later layers win: defaults, tdnf.conf, `--setopt`, options. `place_of` of the configuration
 //! tells which layer a value came from.
 
+pub(crate) mod arches;
 mod environment;
 mod overrides;
 mod paths;
@@ -151,6 +152,7 @@ impl Settings {
         let is_download = args.command() == Some(DOWNLOAD);
         check_combinations(incoming, options.urls.urls, is_download)?;
         let arch = general.forcearch.as_ref();
+        arch.map_or(Ok(()), |arch| arches::machine("forcearch", arch))?;
         let root = PathBuf::from(general.installroot.as_deref().unwrap_or("/"));
         let config_file = paths::config_file(general.config.as_deref(), &root)?;
         let mut main = read_main_config(&root, &config_file)?;

@@ -8,6 +8,7 @@ use crate::typed::told;
 pub fn show(printer: &Screen, notes: &[Note]) {
     for note in notes {
         let line = told(&note.to_string());
+        printer.note(&line);
         match is_info(note) {
             true => printer.info(&line),
             false => printer.err(&line),

@@ -19,6 +19,7 @@ use crate::error::{At, Code, Failure, Outcome};
 use crate::goal::{self, Request, Verb};
 use crate::plan::{ChangeReason, PackageOrigin, Plan, PlannedAction, PlannedChange};
 use crate::session::{Freshness, LoadedRepo, PRIMARY, Packages, Session, offered_keys};
+use crate::settings::arches;
 use crate::view;
 
 /// `lock WORD...`.
@@ -67,6 +68,7 @@ fn architectures(session: &Session<'_>) -> Outcome<Vec<String>> {
                 "--arch={arch}: the architecture of a machine is expected"
             )));
         }
+        arches::machine("arch", arch)?;
         if !seen.insert(arch) {
             return Err(Failure::invalid(format!("--arch: {arch} is named twice")));
         }

@@ -12,6 +12,7 @@ use crate::commands::list::{changes, in_order, keep};
 use crate::commands::query::select_all;
 use crate::error::{Failure, Outcome};
 use crate::session::{Packages, Session};
+use crate::settings::arches;
 
 /// The packages that are looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +92,9 @@ pub(super) fn choose(
     let mut chosen = in_scope(session, packages, scope, named)?;
     let typed = &session.args.options;
     let arches = &typed.arch.arch;
+    arches
+        .iter()
+        .try_for_each(|arch| arches::package("arch", arch))?;
     let is_one = |id| arches.iter().any(|arch| arch == packages.pool.arch(id));
     chosen.retain(|id| arches.is_empty() || is_one(*id));
     for path in &typed.select.file {

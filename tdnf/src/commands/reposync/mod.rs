@@ -15,6 +15,7 @@ use crate::change;
 use crate::error::{At, Failure, Outcome, Restart};
 use crate::progress::NetworkView;
 use crate::session::{Freshness, LoadedRepo, PRIMARY, Session, database_keyring, offered_keys};
+use crate::settings::arches;
 use crate::view::repos::{RepoCopies, RepoCopy};
 pub(crate) use checked::CHECKED;
 use checked::CheckedFiles;
@@ -70,6 +71,9 @@ impl<'a> SyncWish<'a> {
         if arches.len() > MAX_ARCHES {
             return wrong("--arch can be given ten times at most");
         }
+        arches
+            .iter()
+            .try_for_each(|arch| arches::package("arch", arch))?;
         if given.norepopath && given.delete {
             return wrong("--norepopath and --delete cannot be combined");
         }

@@ -201,7 +201,12 @@ fn request(case: &Case, settings: &Settings) -> Request {
         (name.to_owned(), evr.to_owned())
     });
     let policy = SolverPolicy {
-        locks: case.policy.locks.clone(),
+        locks: case
+            .policy
+            .locks
+            .iter()
+            .map(|name| (name.clone(), "/locks.d/l.conf".into()))
+            .collect(),
         protected: case.policy.protected.clone(),
         minimum: minimum.collect(),
     };

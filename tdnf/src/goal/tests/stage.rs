@@ -226,7 +226,7 @@ impl OnDemand for Lists {
         None
     }
 
-    fn none_read(&self) -> Option<String> {
-        None
+    fn none_read(&self) -> bool {
+        false
     }
 }

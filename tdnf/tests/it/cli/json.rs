@@ -37,6 +37,19 @@ fn every_command_prints_json_that_python_reads() {
     let Some(site) = site() else { return };
     site.run(&["-y", "install", "alpha=1"]).ok();
     super::updateinfo::publish_advisories(&site);
+    for none in [
+        &["provides", "nosuch"][..],
+        &["repoquery", "nosuch"],
+        &["repoquery", "--whatprovides=nosuch"],
+    ] {
+        let bare = site.run(&[&["-j"], none].concat()).ok();
+        assert_eq!(bare.out, "[]", "{none:?}");
+        let document = site.run(&[&["--json-version=2"], none].concat()).ok();
+        assert_eq!(document.json()["Data"], serde_json::json!([]), "{none:?}");
+    }
+    let document = site.run(&["--json-version=2", "provides", "nosuch"]).ok();
+    let notes = &document.json()["Notes"];
+    assert_eq!(*notes, serde_json::json!(["nothing provides nosuch"]));
     let with_data: [&[&str]; 24] = [
         &["--version"],
         &["list"],
@@ -73,12 +86,11 @@ fn every_command_prints_json_that_python_reads() {
         assert_eq!(document["Data"], first, "{words:?}");
         assert!(document.get("Error").is_none(), "{words:?}");
     }
-    let without: [&[&str]; 5] = [
+    let without: [&[&str]; 4] = [
         &["makecache"],
         &["check"],
         &["clean", "packages"],
         &["mark", "install", "alpha"],
-        &["repoquery", "nosuch"],
     ];
     for words in without {
         assert_eq!(

@@ -450,7 +450,11 @@ fn that_no_repository_can_be_read_is_said_as_that() {
     }
     let missing = site.run(&["--assumeno", "install", "alpha"]);
     says(&missing, &none);
-    says(&missing, &["Hint: ", "one, two are left out"]);
+    assert_eq!(
+        missing.err.matches("none of the repositories").count(),
+        1,
+        "{missing:?}"
+    );
 }
 
 #[test]
@@ -475,6 +479,23 @@ fn numbers_that_no_transaction_has_are_named() {
             &["rollback", "1-2"],
             "history rollback goes back to one transaction, not to a range",
         ),
+        (
+            &["list", "2", "99"],
+            "there is no transaction 99: the newest is 2",
+        ),
+        (
+            &["undo", "2", "1"],
+            "history undo takes one transaction: 1 is more",
+        ),
+        (
+            &["redo", "2", "1-2", "x"],
+            "history redo takes one transaction: 1-2 x is more",
+        ),
+        (
+            &["rollback", "1", "2"],
+            "history rollback takes one transaction: 2 is more",
+        ),
+        (&["init", "now"], "history init takes nothing: now is more"),
     ] {
         site.run(&[&["-y", "history"], words].concat())
             .fails(86, line);
@@ -594,4 +615,115 @@ fn one_cause_is_one_line() {
     let ran = makecache(&format!("baseurl={good}"));
     once(&ran, 1527, "primary.xml");
     says(&ran, &["Error(1527) : File size does not match."]);
+}
+
+#[test]
+fn an_architecture_that_there_is_not_is_refused() {
+    let site = Site::with(&[plain("alpha", "1.0")]);
+    let folder = format!("--download-path={}", site.path("copy").display());
+    for (words, near) in [
+        (&["--forcearch=x86-64", "update"][..], "x86_64"),
+        (&["--forcearch=amd64", "list"], "x86_64"),
+        (&["repoquery", "--arch=aarch46", "alpha"], "aarch64"),
+        (&["reposync", "--arch=norach", &folder], "noarch"),
+        (&["lock", "--arch=arm64", "alpha"], "aarch64"),
+    ] {
+        let ran = site.run(words).fails(86, "Error(1622) : Invalid argument");
+        says(&ran, &["arch=", ": there is no such architecture"]);
+        says(&ran, &[&format!("Hint: did you mean '{near}'?")]);
+    }
+    for known in ["noarch", "src", "x86_64_v3"] {
+        site.run(&["repoquery", "--arch", known]).ok();
+    }
+}
+
+#[test]
+fn an_option_that_stops_a_change_is_not_ignored_by_a_removal() {
+    if unprivileged() {
+        return;
+    }
+    let site = Site::with(&[plain("alpha", "1.0")]);
+    site.run(&["-y", "install", "alpha"]).ok();
+    for (option, words) in [
+        ("--downloadonly", &["erase", "alpha"][..]),
+        ("--urls", &["erase", "alpha"]),
+        ("--downloadonly", &["autoremove", "alpha"]),
+        ("--testonly", &["mark", "remove", "alpha"]),
+    ] {
+        let ran = site.run(&[&["-y", option], words].concat());
+        let line = format!(
+            "{option}: {} does not know it and would change the system; nothing was done\nError(1622)",
+            words[0]
+        );
+        assert!(ran.err.starts_with(&line), "{ran:?}");
+        assert_eq!(ran.code, 86, "{ran:?}");
+    }
+    site.run(&["-y", "--testonly", "erase", "alpha"]).ok();
+    assert_eq!(site.rpm_names(), ["alpha-1.0"]);
+    let marked = site.run(&["repoquery", "--userinstalled"]).ok().out;
+    assert_eq!(marked, "alpha-1.0-1.noarch\n");
+}
+
+#[test]
+fn what_a_lock_or_a_section_keeps_out_is_named() {
+    if unprivileged() {
+        return;
+    }
+    let site = Site::with(&[plain("alpha", "1.0"), plain("alpha", "2.0")]);
+    site.run(&["-y", "install", "alpha-1.0"]).ok();
+    let lock = site.path("locks.d/l.conf").display().to_string();
+    site.write("locks.d/l.conf", "alpha\n");
+    let locked = format!(
+        "alpha-1.0-1.noarch is locked by {lock}: alpha-2.0-1.noarch is offered and does not come"
+    );
+    let file = site.path("repos.d/test.repo").display().to_string();
+    let left_out = format!("alpha-2.0-1.noarch is left out of repository test by {file}:6");
+    let told = |words: &[&str], line: &str| {
+        let ran = site.run(words).ok();
+        assert_eq!(ran.err, format!("{line}\nNothing to do.\n"), "{words:?}");
+        let ran = site.run(&[&["--json-version=2"], words].concat()).ok();
+        assert_eq!(ran.json()["Notes"], serde_json::json!([line]), "{words:?}");
+    };
+    told(&["update"], &locked);
+    told(&["distro-sync"], &locked);
+    fs::remove_file(site.path("locks.d/l.conf")).expect("ours");
+    let keys = "gpgcheck=0\nexclude=alpha-2.0";
+    site.write("repos.d/test.repo", site.repo_text(keys));
+    told(&["update"], &left_out);
+    told(&["update", "alpha"], &left_out);
+}
+
+#[test]
+fn the_excluded_package_that_would_do_is_the_reason_of_a_hold_back() {
+    if unprivileged() {
+        return;
+    }
+    let site = Site::with(&[
+        plain("alpha", "1.0"),
+        plain("alpha", "2.0").lines("Requires: beta >= 2"),
+        plain("beta", "1.0"),
+        plain("beta", "2.0"),
+    ]);
+    site.run(&["-y", "install", "alpha-1.0", "beta-1.0"]).ok();
+    let ran = site.run(&["--assumeno", "-x", "beta", "update"]).ok();
+    says(
+        &ran,
+        &[
+            "alpha-2.0-1.noarch is held back: ",
+            "; beta-2.0-1.noarch (repository test) is excluded",
+        ],
+    );
+}
+
+#[test]
+fn why_a_repository_is_not_used_is_said_once() {
+    let site = Site::with(&[]);
+    site.write("repos.d/test.repo", site.repo_text("sslverify=flase"));
+    let ran = site.run(&["list", "beta"]);
+    assert_eq!(ran.code, 236, "{ran:?}");
+    says(&ran, &["warning: ", "test.repo:5: sslverify = flase: "]);
+    assert_eq!(ran.err.matches("flase").count(), 1, "{ran:?}");
+    let ran = site.run(&["--json-version=2", "list", "beta"]);
+    let details = ran.json()["Error"]["Details"].to_string();
+    assert!(details.contains("sslverify = flase"), "{ran:?}");
 }
