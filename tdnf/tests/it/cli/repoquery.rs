@@ -51,7 +51,7 @@ fn repoquery_selects() {
             options = site.options()
         )
     );
-    assert_eq!(site.run(&["-j", "repoquery", "nosuch"]).ok().out, "");
+    assert_eq!(site.run(&["-j", "repoquery", "nosuch"]).ok().out, "[]");
     let two = site.run(&["repoquery", "a", "b"]);
     let two = two.fails(134, "Error(902) : Invalid argument.");
     assert!(
