@@ -75,25 +75,23 @@ const ELSEWHERE: [(&str, &str); 2] = [("amd64", "x86_64"), ("arm64", "aarch64")]
 ///
 /// Errors: there is none of this name.
 pub(crate) fn machine(option: &str, arch: &str) -> Outcome<()> {
-    known(option, arch, &MACHINES)
+    known(option, arch, &[])
 }
 
 /// The same of a package.
 pub(crate) fn package(option: &str, arch: &str) -> Outcome<()> {
-    match PACKAGES.contains(&arch) {
-        true => Ok(()),
-        false => known(option, arch, &MACHINES),
-    }
+    known(option, arch, &PACKAGES)
 }
 
-fn known(option: &str, arch: &str, machines: &[&'static str]) -> Outcome<()> {
-    if machines.contains(&arch) {
+fn known(option: &str, arch: &str, besides: &[&str]) -> Outcome<()> {
+    let mut known = MACHINES.iter().chain(besides).copied();
+    if known.clone().any(|known| known == arch) {
         return Ok(());
     }
     let mut elsewhere = ELSEWHERE.iter();
     let meant = elsewhere.find(|(name, _)| *name == arch);
     let meant = meant.map(|(_, own)| *own);
-    let near = meant.or_else(|| nearest(arch, machines.iter().copied()));
+    let near = meant.or_else(|| nearest(arch, known.by_ref()));
     let failure = Failure::invalid(format!("--{option}={arch}: there is no such architecture"));
     Err(failure.hint(match near {
         Some(near) => format!("did you mean '{near}'?"),
