@@ -161,7 +161,13 @@ impl Observer for NetworkView<'_> {
                 attempt,
                 limit,
                 ..
-            } => self.tried_again(&self.way(id, label), attempt, limit),
+            } => {
+                // Of a small file the end is near, and says why.
+                match is_small(label) && !self.printer.mode().verbose {
+                    true => self.printer.info(&format!("retrying {attempt}/{limit}")),
+                    false => self.tried_again(&self.way(id, label), attempt, limit),
+                }
+            }
             Event::MirrorFailed {
                 id,
                 url,
@@ -199,4 +205,10 @@ impl Observer for NetworkView<'_> {
             _ => {}
         }
     }
+}
+
+/// Whether a label is that of a repository's index, or of a list of its servers.
+fn is_small(label: &str) -> bool {
+    let small = [": repomd.xml", ": metalink", ": mirrorlist"];
+    small.iter().any(|end| label.ends_with(end))
 }

@@ -236,7 +236,15 @@ fn row_38_hooks_of_an_installroot_do_not_run() {
     let site = Site::with(&[plain("alpha", "1")]);
     // The root has a configuration and hooks of its own: they are the image's, not ours.
     let text = fs::read_to_string(site.path("tdnf.conf")).unwrap();
-    site.write("root/etc/tdnf/tdnf.conf", &text);
+    let own = text.lines().filter(|line| !line.starts_with("reposdir"));
+    site.write(
+        "root/etc/tdnf/tdnf.conf",
+        own.collect::<Vec<_>>().join("\n"),
+    );
+    site.write(
+        "root/etc/yum.repos.d/test.repo",
+        site.repo_text("gpgcheck=0"),
+    );
     site.write(
         "root/etc/tdnf/hooks.d/pre-transaction/evil",
         "#!/bin/sh\nexit 1\n",
