@@ -112,7 +112,7 @@ impl fmt::Display for Note {
             ),
             Self::NotFound(word) => write!(f, "{word} package not found or not installed"),
             Self::NoneRead(word) => {
-                write!(f, "{word}: not installed, and no repository can be asked")
+                write!(f, "{word}: not installed, and the repositories could not be read")
             }
             Self::NoSameVersion(nevra) => {
                 write!(f, "{nevra}: no enabled repository has this version")

@@ -551,7 +551,7 @@ fn where_no_repository_can_be_read_nothing_is_said_of_what_they_offer() {
     says(&ran, &[none]);
     says(
         &ran,
-        &["beta: not installed, and no repository can be asked"],
+        &["beta: not installed, and the repositories could not be read"],
     );
     assert_eq!(ran.code, 243, "{ran:?}");
 }
