@@ -112,7 +112,10 @@ impl fmt::Display for Note {
             ),
             Self::NotFound(word) => write!(f, "{word} package not found or not installed"),
             Self::NoneRead(word) => {
-                write!(f, "{word}: not installed, and the repositories could not be read")
+                write!(
+                    f,
+                    "{word}: not installed, and the repositories could not be read"
+                )
             }
             Self::NoSameVersion(nevra) => {
                 write!(f, "{nevra}: no enabled repository has this version")

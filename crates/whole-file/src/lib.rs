@@ -48,6 +48,21 @@ pub fn narrow_umask() {
     rustix::process::umask(asked | narrow);
 }
 
+/// Refuses a place where something else than a regular file stands: a device, a pipe, a folder or a link that somebody
+/// names as a target is no file that may be replaced.
+///
+/// # Errors
+/// It is there and no regular file, or cannot be looked at.
+pub fn only_regular(path: &Path) -> io::Result<()> {
+    match path.symlink_metadata() {
+        Ok(about) if !about.is_file() => {
+            Err(io::Error::other("it is there already, and no regular file"))
+        }
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
 /// A file that may grow no longer (`ulimit -f`) is an error of the write, as a full disk is, and ends the process no more.
 /// Programs that it starts are as they were.
 pub fn survive_limits() {

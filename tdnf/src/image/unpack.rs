@@ -144,6 +144,9 @@ impl Unpacker {
             return Ok(());
         }
         if let Some(name) = base.strip_prefix(WHITEOUT) {
+            if matches!(name, b"" | b"." | b"..") {
+                return Err(refused(&named, "a name that leads elsewhere"));
+            }
             return self.take_away(&joined(&dir, name));
         }
         let number = |number: std::io::Result<u64>| {

@@ -240,7 +240,12 @@ pub(super) fn check_arch(text: &str) -> Read<()> {
 
 /// Why a text cannot be the id of a repository.
 pub(super) fn repo_fault(text: &str) -> Option<&'static str> {
-    plain_fault(text).or_else(|| text.starts_with('.').then_some("it begins with a dot"))
+    plain_fault(text).or_else(|| match text.as_bytes().first() {
+        Some(b'.') => Some("it begins with a dot"),
+        // Packages of the command line and of the system have such ids: their digests are not looked at.
+        Some(b'@') => Some("it begins with @, as no repository does"),
+        _ => None,
+    })
 }
 
 fn plain_fault(text: &str) -> Option<&'static str> {

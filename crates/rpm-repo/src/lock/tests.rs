@@ -282,3 +282,17 @@ fn row_141_a_damaged_lock_never_panics() {
         }
     }
 }
+
+#[test]
+fn row_141_ids_that_are_not_of_repositories_are_refused() {
+    for (id, is_good) in [
+        ("base", true),
+        ("a@b", true),
+        ("@cmdline", false),
+        ("@System", false),
+        (".x", false),
+        ("", false),
+    ] {
+        assert_eq!(super::read::repo_fault(id).is_none(), is_good, "{id}");
+    }
+}

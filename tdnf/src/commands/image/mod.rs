@@ -243,6 +243,19 @@ impl Wanted {
             );
             return Err(Failure::invalid(line));
         }
+        let files = bills.iter().filter_map(|(_, path)| path.as_deref());
+        let archive = match &target {
+            Target::Oci(..) | Target::Dir(_) => None,
+            one => Some(one.path()),
+        };
+        for path in files.chain(archive) {
+            if path.as_os_str().is_empty() {
+                return Err(Failure::invalid(
+                    "--sbom KIND:FILE: a file is expected behind the colon",
+                ));
+            }
+            whole_file::only_regular(path).at(path)?;
+        }
         let compression = file.compression()?;
         let packed = compression.is_some_and(|how| how != Compression::None);
         if packed && matches!(target, Target::DockerArchive(..) | Target::Dir(_)) {

@@ -188,6 +188,7 @@ fn put(session: &Session<'_>, lock: &Lock, file: &str) -> Outcome<u8> {
         return Ok(0);
     }
     let path = Path::new(file);
+    whole_file::only_regular(path).at(path)?;
     whole_file::replace(path, text.as_bytes(), Access::Umask, Durability::Synced).at(path)?;
     for (arch, section) in &lock.architectures {
         let count = section.packages.len();

@@ -252,6 +252,14 @@ fn row_140_a_hostile_base_image() {
             "a name that leads elsewhere",
         ),
         (
+            vec![(".wh...", b'0', "", "")],
+            "a name that leads elsewhere",
+        ),
+        (
+            vec![("usr/.wh..", b'0', "", "")],
+            "a name that leads elsewhere",
+        ),
+        (
             vec![("hard", b'1', &link[..], "")],
             "a hard link that leads nowhere",
         ),
@@ -297,5 +305,11 @@ fn row_140_a_hostile_base_image() {
         fs::write(&path, data).unwrap();
     }
     run(&dir).ok();
+    // A pipe in the target's place stays one.
+    let pipe = place.path("out.tar");
+    fs::remove_file(&pipe).unwrap();
+    ok(Command::new("mkfifo").arg(&pipe));
+    run(&dir).failed().says(&["no regular file"]);
+    assert!(!pipe.metadata().unwrap().is_file());
     assert!(place.left().is_empty());
 }
