@@ -198,8 +198,9 @@ fn row_22_every_read_of_a_package_may_fail() {
         run.refused(&["app"]);
         scene.unchanged(&before, &run);
     }
+    // A small file is one read and the end; nothing is looked for in it twice.
     assert!(
-        (3..199).contains(&failed),
+        (2..199).contains(&failed),
         "{failed} reads were made to fail"
     );
 }
