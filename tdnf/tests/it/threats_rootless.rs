@@ -79,6 +79,19 @@ struct Rootless {
 
 const NOBODY: u32 = 65534;
 
+/// What runs as root of a namespace that nobody made, who is nobody outside; the program is to be added.
+pub(crate) fn in_namespace() -> Command {
+    let mut command = Command::new("setpriv");
+    command.args([
+        "--reuid=65534",
+        "--regid=65534",
+        "--clear-groups",
+        "unshare",
+        "-Ur",
+    ]);
+    command
+}
+
 impl Rootless {
     /// None where the kernel lets users make no namespaces.
     fn new(packages: &[PathBuf]) -> Option<Rootless> {
@@ -101,16 +114,8 @@ impl Rootless {
         self.stage.path("root")
     }
 
-    /// As root of a namespace that nobody made, who is nobody outside.
     fn inside(&self, program: &Path, words: &[&str]) -> Run {
-        let mut command = Command::new("setpriv");
-        command.args([
-            "--reuid=65534",
-            "--regid=65534",
-            "--clear-groups",
-            "unshare",
-            "-Ur",
-        ]);
+        let mut command = in_namespace();
         command.arg(program).args(words);
         command
             .current_dir("/")

@@ -28,13 +28,18 @@ fn openssl(dir: &Path, line: &str) {
 
 const EC: &str = "-newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes";
 
-/// Certificate and key `name` by `ca`, for `san`, for `days`.
-fn certificate(dir: &Path, name: &str, ca: &str, san: &str, days: i32) {
-    std::fs::write(dir.join("ext"), format!("subjectAltName={san}\n")).unwrap();
+/// Key `name`, what a certificate for it is asked for with, and what that is to say.
+fn request(dir: &Path, name: &str, ext: &str) {
+    std::fs::write(dir.join("ext"), ext).unwrap();
     openssl(
         dir,
         &format!("req {EC} -keyout {name}.key -out {name}.csr -subj /CN={name}"),
     );
+}
+
+/// Certificate and key `name` by `ca`, for `san`, for `days`.
+fn certificate(dir: &Path, name: &str, ca: &str, san: &str, days: i32) {
+    request(dir, name, &format!("subjectAltName={san}\n"));
     openssl(
         dir,
         &format!(
@@ -47,11 +52,7 @@ fn certificate(dir: &Path, name: &str, ca: &str, san: &str, days: i32) {
 /// The same, signed by nobody else and fit to sign others: what `openssl req -x509` makes.
 fn self_signed(dir: &Path, name: &str, san: &str, days: i32) {
     let ext = format!("subjectAltName={san}\nbasicConstraints=critical,CA:TRUE\n");
-    std::fs::write(dir.join("ext"), ext).unwrap();
-    openssl(
-        dir,
-        &format!("req {EC} -keyout {name}.key -out {name}.csr -subj /CN={name}"),
-    );
+    request(dir, name, &ext);
     openssl(
         dir,
         &format!(

@@ -8,18 +8,10 @@ use testkit::fixtures::{skipped, unprivileged};
 use testkit::program::{self, ok};
 
 use super::{PACKAGES, Place};
+use crate::threats_rootless::in_namespace;
 
 fn can_make_namespaces() -> bool {
-    let mut command = Command::new("setpriv");
-    command.args([
-        "--reuid=65534",
-        "--regid=65534",
-        "--clear-groups",
-        "unshare",
-        "-Ur",
-        "true",
-    ]);
-    let run = program::run(&mut command);
+    let run = program::run(in_namespace().arg("true"));
     if !run.success() {
         skipped(&format!("no user namespaces: {}", run.text()));
     }
