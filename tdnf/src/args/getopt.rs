@@ -34,9 +34,9 @@ const NEWER: [&str; 29] = [
     "port",
     "repair",
     "resolve",
+    "run-as",
     "seed",
     "update",
-    "user",
     "workdir",
 ];
 

@@ -1,11 +1,15 @@
 //! The options: each defined once, as the field that it is read by. The parser, `--help`, the man
 //! pages and the completion of the shells take them from here.
 
+mod artifacts;
+
 use clap::builder::Resettable;
 use clap::{ArgMatches, Args, Command, FromArgMatches};
 
 use super::order::{InOrder, PluginSwitch, RepoFrom, RepoSwitch};
 use crate::error::{Code, Failure, Outcome};
+
+pub use artifacts::{DownloadOptions, ImageOptions, LockOptions, LockedOptions, TargetOption};
 
 /// Defines the options of one kind of command.
 pub type Definition = fn(Command) -> Command;
@@ -441,7 +445,7 @@ pub struct ListOption {
 #[group(skip)]
 #[command(next_help_heading = "options that select packages")]
 pub struct Arch {
-    /// Only packages of this architecture; with lock, machines of it.
+    /// This architecture alone; of lock and image, machines.
     #[arg(long, value_name = "ARCH")]
     pub arch: Vec<String>,
 }
@@ -524,116 +528,6 @@ pub struct Repair {
     /// With check-installed: put right what can be.
     #[arg(long)]
     pub repair: bool,
-}
-
-/// Options of image.
-#[derive(Debug, Clone, Default, Args)]
-#[group(skip)]
-#[command(next_help_heading = "options of image")]
-pub struct ImageOptions {
-    /// About the image, for registries.
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub annotation: Vec<String>,
-    /// The image that this one is made upon: oci:DIR[:TAG].
-    #[arg(long, value_name = "IMAGE")]
-    pub base: Option<String>,
-    /// A word behind the entry point, once for each.
-    #[arg(long, value_name = "WORD")]
-    pub cmd: Vec<String>,
-    /// Pack layers with gzip, zstd or none (gzip).
-    #[arg(long, value_name = "FORMAT")]
-    pub compress: Option<String>,
-    /// A word of what is started, once for each.
-    #[arg(long, value_name = "WORD")]
-    pub entrypoint: Vec<String>,
-    /// A variable of the environment.
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub env: Vec<String>,
-    /// With --base: packages that go.
-    #[arg(long, value_name = "NAME,..")]
-    pub erase: Vec<String>,
-    /// A description of the image in TOML.
-    #[arg(long, value_name = "FILE")]
-    pub image_config: Option<String>,
-    /// About the image, for who runs it.
-    #[arg(long, value_name = "NAME=VALUE")]
-    pub label: Vec<String>,
-    /// Spread the packages over N layers.
-    #[arg(long, value_name = "N")]
-    pub layers: Option<String>,
-    /// Leave no rpm database, but the lists that scanners read.
-    #[arg(long)]
-    pub no_rpmdb: bool,
-    /// Lay what is in DIR over the root.
-    #[arg(long, value_name = "DIR")]
-    pub overlay: Option<String>,
-    /// A port that it serves: 80, 53/udp.
-    #[arg(long, value_name = "PORT")]
-    pub port: Vec<String>,
-    /// A bill of materials, beside the image and as a file: spdx or cyclonedx.
-    #[arg(long, value_name = "KIND[:FILE]")]
-    pub sbom: Vec<String>,
-    /// Whom it is started as: NAME, UID or UID:GID.
-    #[arg(long, value_name = "USER")]
-    pub user: Option<String>,
-    /// Where it is started.
-    #[arg(long, value_name = "PATH")]
-    pub workdir: Option<String>,
-}
-
-/// Lock files, for install and download.
-#[derive(Debug, Clone, Default, Args)]
-#[group(skip)]
-#[command(next_help_heading = "options about lock files")]
-pub struct LockedOptions {
-    /// Exactly the packages of the lock FILE, or nothing.
-    #[arg(long, value_name = "FILE")]
-    pub locked: Option<String>,
-    /// With --locked: look for its files in DIR first.
-    #[arg(long, value_name = "DIR")]
-    pub seed: Vec<String>,
-}
-
-/// Options of download.
-#[derive(Debug, Clone, Default, Args)]
-#[group(skip)]
-#[command(next_help_heading = "options of download")]
-pub struct DownloadOptions {
-    /// Where the packages go (the current folder).
-    #[arg(long, value_name = "DIR")]
-    pub destdir: Option<String>,
-    /// With what they need and is not installed.
-    #[arg(long)]
-    pub resolve: bool,
-}
-
-/// Options of lock.
-#[derive(Debug, Clone, Default, Args)]
-#[group(skip)]
-#[command(next_help_heading = "options of lock")]
-pub struct LockOptions {
-    /// Say what a lock would be today, and which of its files no repository has.
-    #[arg(long)]
-    pub check: bool,
-    /// Say what differs between two locks.
-    #[arg(long)]
-    pub diff: bool,
-    /// The form that is written: tdnf, konflux or manifest.
-    #[arg(long, value_name = "FORMAT")]
-    pub format: Option<String>,
-    /// Bring the named packages of a lock, or all, to today's versions.
-    #[arg(long)]
-    pub update: bool,
-}
-
-/// Where what is made goes, for lock and image.
-#[derive(Debug, Clone, Default, Args)]
-#[group(skip)]
-#[command(next_help_heading = "options that say where it goes")]
-pub struct TargetOption {
-    /// FILE of lock (- is stdout); oci:DIR[:TAG], oci-archive:, docker-archive:, tar:FILE or dir:DIR of image.
-    #[arg(short, long, value_name = "TARGET")]
-    pub output: Option<String>,
 }
 
 /// Options that are taken and have no effect, as in tdnf.

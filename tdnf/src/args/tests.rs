@@ -163,9 +163,14 @@ fn abbreviations_of_tdnf_stay() {
                 .iter()
                 .filter(|other| other.starts_with(short))
                 .count();
-            // Options of their own by now: of lock (a scope elsewhere), and of image.
-            let own = ["update", "user"].contains(&short);
-            if names.contains(&short) || fitting > 1 || own {
+            if names.contains(&short) || fitting > 1 {
+                continue;
+            }
+            // An option of lock by now; elsewhere the same scope.
+            if short == "update" {
+                let scopes = read(&["list", "--update"]).unwrap().scopes;
+                assert_eq!(scopes, read(&["list", "--updates"]).unwrap().scopes);
+                assert_eq!(scopes.len(), 1);
                 continue;
             }
             let word = format!("--{short}");

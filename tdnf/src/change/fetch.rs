@@ -50,15 +50,36 @@ impl Fetched {
     }
 }
 
-/// Fetches every package file of the plan, several at a time. Size and digest are checked while
-/// the bytes come; what is in the cache already is checked, too, and fetched again if it is bad. Signatures are looked
-/// at while others still come. `found` are files that were checked already, by their change in the plan: those of a lock.
+/// Fetches every package file of the plan, as [`download`] does; signatures are looked at while others still come.
 pub(super) fn fetch(
     session: &Session<'_>,
     plan: &Plan,
     sources: &[LoadedRepo],
-    mut found: BTreeMap<usize, PathBuf>,
+    found: BTreeMap<usize, PathBuf>,
 ) -> Outcome<Fetched> {
+    let keyring = database_keyring(session)?;
+    let now = session.settings.environment.now;
+    let (packages, examined) = verify::beside(plan, &keyring, now, |there| {
+        download(session, plan, sources, found, there)
+    })?;
+    Ok(Fetched {
+        packages,
+        keyring,
+        examined,
+    })
+}
+
+/// Fetches every package file of the plan, several at a time, and gives them in its order. Size and digest are checked
+/// while the bytes come; what is in the cache already is checked, too, and fetched again if it is bad. `found` are files
+/// that were checked already, by their change in the plan: those of a lock. `there` is told of each file, and its change,
+/// as soon as it is there.
+pub(super) fn download(
+    session: &Session<'_>,
+    plan: &Plan,
+    sources: &[LoadedRepo],
+    mut found: BTreeMap<usize, PathBuf>,
+    there: &mut dyn FnMut(usize, PathBuf),
+) -> Outcome<Vec<FetchedPackage>> {
     let sources: BTreeMap<&str, &LoadedRepo> = sources
         .iter()
         .map(|source| (source.config.id.as_str(), source))
@@ -70,14 +91,15 @@ pub(super) fn fetch(
         let Some(origin) = &change.origin else {
             continue;
         };
-        let there = match origin.repo.as_str() {
+        let known = match origin.repo.as_str() {
             CMDLINE => Some((PathBuf::from(&origin.location), false)),
             _ => found.remove(&index).map(|path| {
                 let cached = path.starts_with(session.cache_dir());
                 (path, cached)
             }),
         };
-        if let Some((path, cached)) = there {
+        if let Some((path, cached)) = known {
+            there(index, path.clone());
             packages.push(FetchedPackage {
                 change: index,
                 path,
@@ -92,20 +114,14 @@ pub(super) fn fetch(
         waiting.push((index, origin));
     }
     let view = NetworkView::new(session.printer);
-    let keyring = database_keyring(session)?;
-    let now = session.settings.environment.now;
-    let (results, examined) = verify::beside(plan, &keyring, now, |there| {
-        for package in &packages {
-            there(package.change, package.path.clone());
+    let mut seen = |at: usize, file: &FetchedFile| {
+        if let Some((change, _)) = waiting.get(at) {
+            there(*change, file.path.clone());
         }
-        let mut seen = |at: usize, file: &FetchedFile| {
-            if let Some((change, _)) = waiting.get(at) {
-                there(*change, file.path.clone());
-            }
-        };
-        let limits = session.limits();
-        session.transfer(|| fetch_each(session.client(), requests, &limits, &view, &mut seen))
-    })?;
+    };
+    let limits = session.limits();
+    let results =
+        session.transfer(|| fetch_each(session.client(), requests, &limits, &view, &mut seen))?;
     for ((index, origin), result) in waiting.into_iter().zip(results) {
         let file = result.map_err(|error| refused(origin, error))?;
         if file.url.is_none() && file.transferred == 0 && is_asked_for(&file.path, session) {
@@ -122,11 +138,7 @@ pub(super) fn fetch(
         });
     }
     packages.sort_by_key(|package: &FetchedPackage| package.change);
-    Ok(Fetched {
-        packages,
-        keyring,
-        examined,
-    })
+    Ok(packages)
 }
 
 /// Where the packages of a plan are: for each the first of its URLs, or its file.

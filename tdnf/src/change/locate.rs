@@ -2,13 +2,11 @@
 //! any repository that lists the same digest.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use repo_client::{Access, FileRequest, fetch as fetch_files, join_below, join_url};
-use rpm_pkg::digest::{Digest, Hasher};
+use rpm_pkg::digest::Digest;
 use rpm_repo::Place;
 use rpm_repo::config::RepoConfig;
 use rpm_repo::layout::{Href, file_url};
@@ -18,10 +16,7 @@ use rpm_solv::SolvableId;
 use super::fetch::{CMDLINE, MAX_PACKAGE, PACKAGES};
 use crate::error::{Code, Failure, Outcome};
 use crate::progress::NetworkView;
-use crate::session::{Freshness, LoadedRepo, PRIMARY, Packages, Session, any_below};
-
-/// Bytes hashed at a time.
-const CHUNK: usize = 128 * 1024;
+use crate::session::{Freshness, LoadedRepo, PRIMARY, Packages, Session, any_below, digest_of};
 
 /// A file that is looked for.
 struct Sought<'l> {
@@ -135,10 +130,7 @@ fn look_below(
         let mut algos: Vec<_> = algos.collect();
         algos.dedup();
         for algo in algos {
-            let file = File::open(&path).ok();
-            let digest = file.and_then(|file| {
-                Hasher::digest_reader(algo, BufReader::with_capacity(CHUNK, file)).ok()
-            });
+            let digest = digest_of(algo, &path).ok();
             let same = |digest: Digest| {
                 sought
                     .iter()

@@ -25,15 +25,15 @@ use crate::session::{Packages, Session, database_keyring, offered_keys};
 use crate::view::Addresses;
 
 /// What is to come, and where its files may be.
-pub struct Locked<'l> {
+pub struct Locked {
     /// The set.
-    pub section: &'l LockedArch,
+    pub section: LockedArch,
     /// Folders that have package files.
-    pub seeds: &'l [PathBuf],
+    pub seeds: Vec<PathBuf>,
 }
 
 /// Installs exactly the packages of a lock.
-pub fn install_locked(session: &Session<'_>, locked: &Locked<'_>) -> Outcome<u8> {
+pub fn install_locked(session: &Session<'_>, locked: &Locked) -> Outcome<u8> {
     match prepare_locked(session, locked)? {
         Some((goal, prepared)) => carry_out(session, &goal, prepared),
         None => Ok(0),
@@ -47,7 +47,7 @@ pub fn install_locked(session: &Session<'_>, locked: &Locked<'_>) -> Outcome<u8>
 /// As [`obtain_locked`]; nothing is to be done.
 pub(crate) fn prepare_locked(
     session: &Session<'_>,
-    locked: &Locked<'_>,
+    locked: &Locked,
 ) -> Outcome<Option<(Goal, Prepared)>> {
     let packages = session.packages(Vec::new())?;
     let mut plan = plan_of(session, locked, &packages);
@@ -78,10 +78,7 @@ pub(crate) fn prepare_locked(
 /// # Errors
 /// A line for each file that is nowhere or has changed, for each other signer, and for each package that is missing or
 /// too much in the set.
-pub(crate) fn obtain_locked(
-    session: &Session<'_>,
-    locked: &Locked<'_>,
-) -> Outcome<Option<Prepared>> {
+pub(crate) fn obtain_locked(session: &Session<'_>, locked: &Locked) -> Outcome<Option<Prepared>> {
     let packages = session.packages_of(Vec::new())?;
     let mut plan = plan_of(session, locked, &packages);
     let verified = obtain(session, locked, packages, &mut plan)?;
@@ -95,11 +92,13 @@ pub fn signers(
     packages: &Packages,
     plan: &Plan,
 ) -> Outcome<BTreeMap<usize, (Signer, PathBuf)>> {
-    let fetched = fetch::fetch(session, plan, &packages.sources, BTreeMap::new())?;
+    let sources = &packages.sources;
+    let fetched = fetch::download(session, plan, sources, BTreeMap::new(), &mut |_, _| {})?;
     let rpm = RootRpm::of(session)?;
+    let stored = database_keyring(session)?;
     let mut judges = BTreeMap::new();
-    for source in &packages.sources {
-        let mut keyring = database_keyring(session)?;
+    for source in sources {
+        let mut keyring = stored.clone();
         let offered = match source.config.gpgkey.is_empty() {
             true => Vec::new(),
             false => offered_keys(session, &source.config)?,
@@ -119,7 +118,7 @@ pub fn signers(
     let mut found = BTreeMap::new();
     let mut weak = Vec::new();
     let mut unsigned: BTreeMap<&str, usize> = BTreeMap::new();
-    for item in fetched.into_parts().0 {
+    for item in fetched {
         let Some(change) = plan.changes.get(item.change) else {
             continue;
         };
@@ -161,7 +160,7 @@ pub fn signers(
 /// Shows the plan, asks, finds the files, judges them, and holds them against the lock.
 fn obtain(
     session: &Session<'_>,
-    locked: &Locked<'_>,
+    locked: &Locked,
     packages: Packages,
     plan: &mut Plan,
 ) -> Outcome<Option<Verified>> {
@@ -185,7 +184,7 @@ fn obtain(
         return Ok(None);
     }
     let configs = configs(session);
-    let found = locate::locate(session, &of_plan, locked.seeds, &configs)?;
+    let found = locate::locate(session, &of_plan, &locked.seeds, &configs)?;
     let fetched = fetch::fetch(session, plan, &[], found)?;
     let configs: Vec<&RepoConfig> = configs.iter().collect();
     let verified = verify::verify(session, plan, fetched, &configs)?;
@@ -329,7 +328,7 @@ fn check_whole(
 }
 
 /// What is to be done for the packages of a lock that are not installed in exactly their version.
-fn plan_of(session: &Session<'_>, locked: &Locked<'_>, packages: &Packages) -> Plan {
+fn plan_of(session: &Session<'_>, locked: &Locked, packages: &Packages) -> Plan {
     let mut plan = Plan::default();
     for package in &locked.section.packages {
         let id = package_id(package);

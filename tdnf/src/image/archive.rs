@@ -35,9 +35,7 @@ impl Pieces {
             .collect();
         names.extend([INDEX_FILE.to_owned(), OCI_LAYOUT.to_owned()]);
         let folders = ["blobs/".to_owned(), format!("{BLOBS}/")];
-        write_archive(target, epoch, &folders, &names, |name| {
-            Ok((self.dir.join(name), name.to_owned()))
-        })
+        write_archive(target, epoch, &folders, &names, |name| self.dir.join(name))
     }
 
     /// Writes what `docker load` reads; the layers are not packed.
@@ -66,22 +64,21 @@ impl Pieces {
         names.push("manifest.json".to_owned());
         write_archive(target, epoch, &[], &names, |name| {
             let own = name.split_once('.').map_or(name, |(hex, _)| hex);
-            let blob = self.dir.join(BLOBS).join(own);
-            Ok(match name {
-                "manifest.json" => (self.dir.join(name), name.to_owned()),
-                _ => (blob, name.to_owned()),
-            })
+            match name {
+                "manifest.json" => self.dir.join(name),
+                _ => self.dir.join(BLOBS).join(own),
+            }
         })
     }
 }
 
-/// Writes files of `source` as one tar file.
+/// Writes one tar file, with these names; `source` says which file is behind each.
 fn write_archive(
     target: &Path,
     epoch: u64,
     folders: &[String],
     names: &[String],
-    source: impl Fn(&str) -> Outcome<(PathBuf, String)>,
+    source: impl Fn(&str) -> PathBuf,
 ) -> Outcome<()> {
     let file = WholeFile::new(target, Access::Umask).at(target)?;
     let mut tar = Builder::new(BufWriter::with_capacity(256 << 10, file));
@@ -104,7 +101,7 @@ fn write_archive(
     names.sort();
     names.dedup();
     for name in names {
-        let (path, name) = source(&name)?;
+        let path = source(&name);
         let file = File::open(&path).at(&path)?;
         let size = file.metadata().at(&path)?.len();
         let mut header = header(EntryType::Regular, 0o644, size);

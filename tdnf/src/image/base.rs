@@ -6,17 +6,17 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
-use rpm_repo::compress::{Expected, VerifiedReader};
+use rpm_repo::compress::{Expected, HashingReader, VerifiedReader};
 use rustix::fs::OFlags;
 use serde_json::Value;
 use whole_file::{open_plain, read_up_to};
 
 use super::config::ImageFile;
-use super::oci::{Built, platform};
+use super::oci::{BLOBS, Built, INDEX_FILE, REF_NAME, platform};
 use super::tree::Stamp;
 use super::unpack::Unpacker;
 use crate::error::{At, Code, Failure, Outcome};
@@ -117,14 +117,12 @@ impl Base {
     }
 
     fn read(dir: &Path, tag: &str, arch: &str) -> Outcome<Self> {
-        let index_path = dir.join("index.json");
+        let index_path = dir.join(INDEX_FILE);
         let index = document(&index_path, None)?;
         let none = Vec::new();
         let list = |value: &Value| value["manifests"].as_array().cloned().unwrap_or_default();
         let all = list(&index);
-        let named = all
-            .iter()
-            .find(|one| one["annotations"]["org.opencontainers.image.ref.name"] == tag);
+        let named = all.iter().find(|one| one["annotations"][REF_NAME] == tag);
         let found = named.or(all.first().filter(|_| all.len() == 1));
         let found =
             found.ok_or_else(|| refused(&index_path, &format!("no image has the tag '{tag}'")))?;
@@ -218,19 +216,10 @@ impl BaseLayer {
     /// # Errors
     /// It cannot be read or written, or is another one.
     pub fn copy(&self, out: &mut impl Write) -> Outcome<()> {
-        let mut file = open_plain(&self.path, OFlags::RDONLY).at(&self.path)?;
-        let mut hasher = Hasher::new(DigestAlgo::Sha256);
-        let mut piece = vec![0; 128 << 10];
-        loop {
-            let read = file.read(&mut piece).at(&self.path)?;
-            let bytes = piece.get(..read).unwrap_or_default();
-            if bytes.is_empty() {
-                break;
-            }
-            hasher.update(bytes);
-            out.write_all(bytes).at(&self.path)?;
-        }
-        match Some(hasher.finish()) == digest_of(&self.blob.digest) {
+        let file = open_plain(&self.path, OFlags::RDONLY).at(&self.path)?;
+        let mut hashed = HashingReader::new(file, Some(DigestAlgo::Sha256));
+        io::copy(&mut hashed, out).at(&self.path)?;
+        match hashed.take_digest() == digest_of(&self.blob.digest) {
             true => Ok(()),
             false => Err(refused(&self.path, "its digest is not its name")),
         }
@@ -253,7 +242,7 @@ impl Located {
         };
         let digest = digest_of(&blob.digest)
             .ok_or_else(|| refused(dir, "a digest is malformed; sha256 is expected"))?;
-        let path = dir.join("blobs/sha256").join(digest.hex());
+        let path = dir.join(BLOBS).join(digest.hex());
         Ok(Self { path, blob })
     }
 }

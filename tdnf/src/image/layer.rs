@@ -19,7 +19,7 @@ use super::tree::{Attributes, Entry};
 use crate::error::{At, Code, Failure, Outcome};
 
 /// The record of a file's capabilities.
-const CAPABILITIES: &str = "SCHILY.xattr.security.capability";
+pub(super) const CAPABILITIES: &str = "SCHILY.xattr.security.capability";
 /// Longest name or target of a link in a header.
 const MAX_NAME: usize = 100;
 /// Largest number of a user or group in a header: seven octal digits.
@@ -29,7 +29,7 @@ const MAX_SIZE: u64 = 0o77_777_777_777;
 /// Content is copied in pieces of this size.
 const PIECE: usize = 128 << 10;
 /// How the name of an entry begins that takes something away.
-const WHITEOUT: &[u8] = b".wh.";
+pub(super) const WHITEOUT: &[u8] = b".wh.";
 
 /// How layers are packed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]

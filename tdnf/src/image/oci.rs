@@ -26,7 +26,7 @@ const CONFIG: &str = "application/vnd.oci.image.config.v1+json";
 const EMPTY: &str = "application/vnd.oci.empty.v1+json";
 const LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
 /// The annotation that holds a tag.
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
+pub(super) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// The annotation that says which tag a document is about.
 const ABOUT: &str = "dev.tdnf.image.about";
 /// Largest `index.json` that is added to.

@@ -16,10 +16,10 @@ use rustix::io::Errno;
 
 use super::base::BaseEntry;
 use super::row::PackageRow;
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{At, Code, Failure, Outcome};
 
 /// How deep folders may be nested below the root.
-pub(super) const MAX_DEPTH: usize = 256;
+const MAX_DEPTH: usize = 256;
 /// Longest capabilities: version 3 of the kernel's form.
 const MAX_CAPABILITIES: usize = 24;
 /// The bits of a mode that an unknown owner loses.
@@ -107,6 +107,9 @@ pub struct Tree {
     /// What was there before the packages came.
     base: BTreeMap<Vec<u8>, BaseEntry>,
 }
+
+/// What is done with a name in a folder: its name, its path, and what stands there.
+type Deed<'d> = dyn FnMut(&CStr, &mut Vec<u8>, &Stat) -> Outcome<()> + 'd;
 
 /// What is said of an entry.
 #[derive(Debug, Clone, Copy)]
@@ -238,8 +241,7 @@ impl Tree {
             let stat = stat.map_err(|error| self.failed(path, error))?;
             let same = entry.stamp.is_some() && stat.as_ref().map(Stamp::of) == entry.stamp;
             let facts = Facts {
-                kind: FileType::from_mode((entry.mode & 0o170_000) as u16)
-                    .unwrap_or(FileType::Regular),
+                kind: kind_of(entry.mode),
                 mode: entry.mode & 0o7777,
                 uid: entry.uid,
                 gid: entry.gid,
@@ -309,16 +311,13 @@ impl Tree {
         let dir = match places.get(file.dir) {
             Some(dir) => dir.clone(),
             None => {
-                let dir = self.place(file.dir)?;
+                let dir = place(&self.root, file.dir)?;
                 places.insert(file.dir.to_vec(), dir.clone());
                 dir
             }
         };
         let path = joined(&dir, file.base);
-        let mut above = dir.as_slice();
-        while !above.is_empty() && self.folders.insert(above.to_vec()) {
-            above = parent(above);
-        }
+        self.add_folders(&dir);
         let (uid, gid) = (
             owners.uid(file.user.as_bytes()),
             owners.gid(file.group.as_bytes()),
@@ -351,9 +350,9 @@ impl Tree {
     pub fn overlay(&mut self, path: &[u8], mode: u32) -> Outcome<()> {
         let slash = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
         let (dir, base) = path.split_at(slash);
-        let dir = self.place(dir)?;
+        let dir = place(&self.root, dir)?;
         let facts = Facts {
-            kind: FileType::from_mode((mode & 0o170_000) as u16).unwrap_or(FileType::Regular),
+            kind: kind_of(mode),
             mode: mode & 0o7777,
             uid: 0,
             gid: 0,
@@ -364,20 +363,15 @@ impl Tree {
         };
         self.facts
             .insert(joined(&dir, base.get(1..).unwrap_or_default()), facts);
-        let mut above = dir.as_slice();
-        while !above.is_empty() && self.folders.insert(above.to_vec()) {
-            above = parent(above);
-        }
+        self.add_folders(&dir);
         Ok(())
     }
 
-    /// Where a folder of a header is below the root: links above may lead elsewhere.
-    fn place(&self, dir: &[u8]) -> Outcome<Vec<u8>> {
-        let root = self.root.path();
-        let path = Path::new(std::ffi::OsStr::from_bytes(dir));
-        let found = whole_file::inside(root, path).map_err(|error| Failure::io(path, &error))?;
-        let below = found.strip_prefix(root).unwrap_or(&found);
-        Ok(below.as_os_str().as_bytes().to_vec())
+    /// A folder, and those above it.
+    fn add_folders(&mut self, mut dir: &[u8]) {
+        while !dir.is_empty() && self.folders.insert(dir.to_vec()) {
+            dir = parent(dir);
+        }
     }
 
     /// Shows every entry, folders before what is in them, names in the order of their bytes.
@@ -399,36 +393,54 @@ impl Tree {
         depth: usize,
         visit: &mut dyn FnMut(&Entry<'_>) -> Outcome<()>,
     ) -> Outcome<()> {
+        self.each(&dir, path, depth, &mut |name, path, stat| {
+            if stat.st_dev != device || self.is_left_out(path) {
+                return Ok(());
+            }
+            let entry = self.entry((dir.as_fd(), name), path, stat);
+            let is_folder = entry.kind == FileType::Directory;
+            visit(&entry)?;
+            if is_folder {
+                let below = self.open_folder(&dir, name, path)?;
+                self.walk_folder(below, path, device, depth + 1, visit)?;
+            }
+            Ok(())
+        })
+    }
+
+    /// Does something with each name in a folder, in the order of their bytes.
+    pub(super) fn each(
+        &self,
+        dir: &OwnedFd,
+        path: &mut Vec<u8>,
+        depth: usize,
+        deed: &mut Deed<'_>,
+    ) -> Outcome<()> {
         if depth >= MAX_DEPTH {
             return Err(self.failed(path, Errno::NAMETOOLONG));
         }
         let length = path.len();
-        for name in self.names(&dir, path)? {
+        for name in self.names(dir, path)? {
             if length > 0 {
                 path.push(b'/');
             }
             path.extend_from_slice(name.to_bytes());
-            let stat = fs::statat(&dir, &name, AtFlags::SYMLINK_NOFOLLOW);
+            let stat = fs::statat(dir, &name, AtFlags::SYMLINK_NOFOLLOW);
             let stat = stat.map_err(|error| self.failed(path, error))?;
-            if stat.st_dev == device && !self.is_left_out(path) {
-                let entry = self.entry((dir.as_fd(), &name), path, &stat);
-                let is_folder = entry.kind == FileType::Directory;
-                visit(&entry)?;
-                if is_folder {
-                    let flags =
-                        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                    let below = fs::openat(&dir, &name, flags, Mode::empty());
-                    let below = below.map_err(|error| self.failed(path, error))?;
-                    self.walk_folder(below, path, device, depth + 1, visit)?;
-                }
-            }
+            deed(&name, path, &stat)?;
             path.truncate(length);
         }
         Ok(())
     }
 
-    /// The names in a folder, in the order of their bytes.
-    pub(super) fn names(&self, dir: &OwnedFd, path: &[u8]) -> Outcome<Vec<CString>> {
+    /// Opens a folder in a folder.
+    pub(super) fn open_folder(&self, dir: &OwnedFd, name: &CStr, path: &[u8]) -> Outcome<OwnedFd> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let below = fs::openat(dir, name, flags, Mode::empty());
+        below.map_err(|error| self.failed(path, error))
+    }
+
+    fn names(&self, dir: &OwnedFd, path: &[u8]) -> Outcome<Vec<CString>> {
         let names = fs::Dir::read_from(dir).and_then(|entries| {
             let names = entries.map(|entry| Ok(entry?.file_name().to_owned()));
             names.collect::<Result<Vec<_>, Errno>>()
@@ -465,8 +477,7 @@ impl Tree {
         stat: &Stat,
     ) -> Entry<'a> {
         let mode = stat.st_mode & 0o7777;
-        let on_disk = FileType::from_mode((stat.st_mode & 0o170_000) as u16);
-        let on_disk = on_disk.unwrap_or(FileType::Regular);
+        let on_disk = kind_of(stat.st_mode);
         let facts = self.facts.get(path);
         let is_device = |kind| matches!(kind, FileType::CharDevice | FileType::BlockDevice);
         let recorded = facts.filter(|facts| {
@@ -538,6 +549,11 @@ impl Tree {
     }
 }
 
+/// The type in a mode, as `st_mode` has it.
+fn kind_of(mode: u32) -> FileType {
+    FileType::from_mode((mode & 0o170_000) as u16).unwrap_or(FileType::Regular)
+}
+
 /// The folder of a path below the root.
 fn parent(path: &[u8]) -> &[u8] {
     let slash = path.iter().rposition(|byte| *byte == b'/');
@@ -546,8 +562,16 @@ fn parent(path: &[u8]) -> &[u8] {
         .unwrap_or_default()
 }
 
+/// Where a folder is below the root: links above may lead elsewhere.
+pub(super) fn place(root: &RootDir, dir: &[u8]) -> Outcome<Vec<u8>> {
+    let path = Path::new(std::ffi::OsStr::from_bytes(dir));
+    let found = whole_file::inside(root.path(), path).at(path)?;
+    let below = found.strip_prefix(root.path()).unwrap_or(&found);
+    Ok(below.as_os_str().as_bytes().to_vec())
+}
+
 /// A name in a folder; the root itself has an empty path.
-fn joined(dir: &[u8], name: &[u8]) -> Vec<u8> {
+pub(super) fn joined(dir: &[u8], name: &[u8]) -> Vec<u8> {
     let mut path = dir.to_vec();
     if !path.is_empty() && !name.is_empty() {
         path.push(b'/');

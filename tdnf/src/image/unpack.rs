@@ -14,9 +14,10 @@ use rustix::io::Errno;
 use tar::{Archive, EntryType, Header, PaxExtensions};
 
 use super::base::BaseEntry;
-use super::tree::Stamp;
+use super::layer::{CAPABILITIES, WHITEOUT};
+use super::tree::{Stamp, joined, place};
 use super::workplace::remove_at;
-use crate::error::{At, Code, Failure, Outcome};
+use crate::error::{Code, Failure, Outcome};
 
 /// Most entries of all layers.
 const MAX_ENTRIES: usize = 2 << 20;
@@ -24,12 +25,8 @@ const MAX_ENTRIES: usize = 2 << 20;
 const MAX_RECORDS: u64 = 1 << 20;
 /// Longest path.
 const MAX_PATH: usize = 4095;
-/// How the name of an entry begins that takes something away.
-const WHITEOUT: &[u8] = b".wh.";
 /// The one that takes away all that lower layers have in its folder.
 const OPAQUE: &[u8] = b".wh..wh..opq";
-/// The record of a file's capabilities.
-const CAPABILITIES: &str = "SCHILY.xattr.security.capability";
 /// Content is copied in pieces of this size.
 const PIECE: usize = 128 << 10;
 
@@ -223,11 +220,7 @@ impl Unpacker {
         let absolute = [b"/", dir].concat();
         let failed = |error: Errno| refused(dir, &std::io::Error::from(error).to_string());
         let (opened, made) = self.root.create_dirs(&absolute).map_err(failed)?;
-        let root = self.root.path();
-        let shown = Path::new(OsStr::from_bytes(&absolute));
-        let place = whole_file::inside(root, shown).at(shown)?;
-        let below = place.strip_prefix(root).unwrap_or(&place);
-        let below = below.as_os_str().as_bytes().to_vec();
+        let below = place(&self.root, &absolute)?;
         if !made.is_empty() {
             let entry = BaseEntry {
                 mode: FileType::Directory.as_raw_mode() | 0o755,
@@ -427,11 +420,4 @@ fn clean(name: &[u8]) -> Option<Vec<&[u8]>> {
         .collect();
     let fits = name.len() <= MAX_PATH && !name.contains(&0) && !parts.contains(&&b".."[..]);
     fits.then_some(parts)
-}
-
-fn joined(dir: &[u8], name: &[u8]) -> Vec<u8> {
-    match dir.is_empty() {
-        true => name.to_vec(),
-        false => [dir, b"/", name].concat(),
-    }
 }

@@ -8,7 +8,7 @@ use std::io::BufReader;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use rpm_pkg::digest::{DigestAlgo, Hasher};
+use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use rpm_pkg::package::Package;
 use rpm_repo::filelists::{self, FilelistsPackage};
 use rpm_repo::layout::{Href, fault, file_url};
@@ -37,6 +37,12 @@ pub fn files_below(dir: &Path, wanted: &dyn Fn(&DirEntry) -> bool) -> Outcome<Ve
     let mut found = any_below(dir, wanted)?;
     found.retain(|path| path.extension().is_some_and(|end| end == "rpm"));
     Ok(found)
+}
+
+/// The digest of a file.
+pub fn digest_of(algo: DigestAlgo, path: &Path) -> Outcome<Digest> {
+    let file = File::open(path).at(path)?;
+    Hasher::digest_reader(algo, BufReader::with_capacity(CHUNK, file)).at(path)
 }
 
 /// What is no folder below a folder, whatever it is called, sorted: of the entries that are `wanted` alone. Links are
@@ -103,9 +109,7 @@ impl Documents {
         }
         let file = File::open(path).at(path)?;
         let facts = file.metadata().at(path)?;
-        let whole = File::open(path).at(path)?;
-        let whole = BufReader::with_capacity(CHUNK, whole);
-        let checksum = Hasher::digest_reader(DigestAlgo::Sha256, whole).at(path)?;
+        let checksum = digest_of(DigestAlgo::Sha256, path)?;
         let package = Package::open(BufReader::new(file)).map_err(|error| bad(&error))?;
         let time = u64::try_from(facts.mtime()).unwrap_or(0);
         let base = file_url(dir);

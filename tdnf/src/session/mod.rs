@@ -11,6 +11,7 @@ mod network;
 mod packages;
 mod plugins;
 mod releasever;
+mod remarks;
 mod repos;
 mod servers;
 mod small_files;
@@ -22,24 +23,21 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use cli_kit::{Printer, SaidOnce, shell_word};
+use cli_kit::{Printer, SaidOnce};
 use repo_client::Client;
 use rpm_db::{Backend, Damaged, DatabaseSearch, Db, DbLocation, MacroFile, TransactionLock, Wait};
 use rpm_pkg::glob::glob_matches;
-use rpm_repo::config::{
-    MAIN_KEYS, ProxyAuth, REPO_KEYS, RepoConfig, Throttle, UnreadableValue, is_harmless,
-};
+use rpm_repo::config::{RepoConfig, UnreadableValue};
 use rpm_repo::vars::Vars;
 
 use crate::args::{Args, RepoSwitch};
 use crate::error::{Code, Failure, Outcome};
 use crate::interrupt::Interrupt;
-use crate::near::{meant, nearest};
 use crate::screen::Screen;
 use crate::settings::{Consent, Settings};
 use repos::FoundRepos;
 
-pub use from_dir::{any_below, files_below, packages_below};
+pub use from_dir::{any_below, digest_of, files_below, packages_below};
 pub use holder::Holder;
 pub use keys::{
     KeyPlace, NO_REPOSITORY, OfferedKey, StoredKey, database_keyring, offered_keys, stored_keys,
@@ -277,43 +275,6 @@ impl<'a> Session<'a> {
         Ok(repos)
     }
 
-    /// What the command line and tdnf.conf say of repositories that there are not has no effect.
-    fn tell_unused(&self, repos: &[RepoConfig]) {
-        let (settings, main) = (&self.settings, &self.settings.main);
-        let is_there = |glob: &str| {
-            // Pseudo repositories, such as that of files of the command line, are always there.
-            glob.starts_with('@') || repos.iter().any(|repo| glob_matches(glob, &repo.id))
-        };
-        let absent = |glob: &&String| !repos.is_empty() && !is_there(glob);
-        let tell = |option: &str, glob: &String| {
-            let ids = repos.iter().map(|repo| repo.id.as_str());
-            let near = meant(glob, ids);
-            self.warn_once(&match glob.is_empty() {
-                true => format!("warning: {option}: the list is empty and names no repository"),
-                false => format!("warning: {option}: there is no repository '{glob}'{near}"),
-            });
-        };
-        for glob in main.snapshotexcluderepos.iter().filter(absent) {
-            tell("snapshotexcluderepos", glob);
-        }
-        let overridden = settings.repo_overrides.iter().map(|change| &change.repo);
-        overridden
-            .filter(absent)
-            .for_each(|glob| tell("--setopt", glob));
-        for switch in settings
-            .switches
-            .iter()
-            .filter(|switch| absent(&switch.pattern()))
-        {
-            tell(switch.option(), switch.pattern());
-        }
-        let limits = |repo: &RepoConfig| repo.place_of("snapshottime").is_some();
-        let is_limited = main.snapshottime.is_some() || repos.iter().any(limits);
-        if !main.snapshotexcluderepos.is_empty() && !is_limited {
-            self.warn_once("warning: snapshotexcluderepos has no effect without snapshottime");
-        }
-    }
-
     /// Whether no repository is on; where they cannot be read, whoever asks for them hears why.
     pub fn is_without_repos(&self) -> bool {
         let repos = self.repos();
@@ -344,141 +305,12 @@ impl<'a> Session<'a> {
         missed && self.is_without_repos()
     }
 
-    /// A section without the key is off, as in C tdnf; in yum and dnf it is on.
-    fn tell_without_enabled(&self, repos: &[RepoConfig]) {
-        let is_silent = |repo: &&RepoConfig| !repo.enabled && repo.fault.is_none();
-        let mut without = Vec::new();
-        for repo in repos.iter().filter(is_silent) {
-            let mut bad = repo.unreadable_values.iter();
-            let is_given =
-                repo.place_of("enabled").is_some() || bad.any(|value| value.key == "enabled");
-            if is_given || self.is_switched(repo) {
-                continue;
-            }
-            let mut unknown = repo.unknown_keys.iter();
-            match unknown.find(|(key, _)| nearest(key, ["enabled"]).is_some()) {
-                Some((key, place)) => self.printer.err(&format!(
-                    "warning: {place}: unknown key '{key}': did you mean 'enabled'? Without it the repository is off"
-                )),
-                None => without.push(format!("{} ({})", repo.id, repo.source)),
-            }
-        }
-        if !without.is_empty() {
-            let without = without.join(", ");
-            self.printer.err(&format!(
-                "warning: off for want of enabled=1 in the section: {without}"
-            ));
-        }
-    }
-
     /// Whether the command line says if a repository is on.
     fn is_switched(&self, repo: &RepoConfig) -> bool {
         let mut switches = self.settings.switches.iter();
         switches.any(|switch| {
             matches!(switch, RepoSwitch::Only(_)) || glob_matches(switch.pattern(), &repo.id)
         })
-    }
-
-    /// Unknown keys have no effect, which is said unless they change nothing about what is installed.
-    fn tell_typos(&self, repos: &[RepoConfig]) {
-        for (name, place) in &self.settings.main.other_sections {
-            self.warn_once(&format!(
-                "warning: {place}: the section '{name}' has no effect here: repositories stand in .repo files"
-            ));
-        }
-        let main = self.settings.main.unknown_keys.iter();
-        let main = main.map(|unknown| (unknown, MAIN_KEYS));
-        let others = repos.iter().flat_map(|repo| &repo.unknown_keys);
-        let others = others.map(|unknown| (unknown, REPO_KEYS));
-        let mut told = BTreeSet::new();
-        for ((key, place), known) in main.chain(others) {
-            // A file of subscription-manager has hundreds of sections with the same keys.
-            if !told.insert((place.file(), key)) {
-                continue;
-            }
-            let near = nearest(key, known.iter().map(|key| key.name));
-            let what = match near.filter(|_| !is_harmless(key)) {
-                Some(near) => format!("unknown key '{key}': did you mean '{near}'?"),
-                None if is_harmless(key) => continue,
-                None => format!("the key '{key}' has no effect here"),
-            };
-            self.printer.err(&format!("warning: {place}: {what}"));
-        }
-    }
-
-    /// A client's key means nothing without its certificate.
-    fn tell_keys_alone(&self, repos: &[RepoConfig]) {
-        let alone =
-            |repo: &&RepoConfig| repo.sslclientkey.is_some() && repo.sslclientcert.is_none();
-        for repo in repos.iter().filter(alone) {
-            let place = repo.place_of("sslclientkey").unwrap_or(&repo.source);
-            self.warn_once(&format!(
-                "warning: {place}: repository {}: sslclientkey has no effect without sslclientcert",
-                repo.id
-            ));
-        }
-    }
-
-    /// What sections say of the way to their servers and cannot mean, or should not.
-    fn tell_ways(&self, repos: &[RepoConfig]) {
-        let tell = |repo: &RepoConfig, key: &str, what: &str| {
-            let (place, id) = (repo.place_of(key).unwrap_or(&repo.source), &repo.id);
-            self.warn_once(&format!("warning: {place}: repository {id}: {what}"));
-        };
-        for repo in repos {
-            if let (Throttle::Percent(percent), 0) = (repo.throttle, repo.bandwidth) {
-                let what = format!("throttle={percent}% has no effect without bandwidth");
-                tell(repo, "throttle", &what);
-            }
-            if repo.proxy_username.is_some() && repo.proxy.is_none() {
-                let what = "proxy_username has no effect without proxy in the same section";
-                tell(repo, "proxy_username", what);
-            }
-            if repo.proxy_username.is_some() && repo.proxy_auth_method == ProxyAuth::None {
-                let what = "the proxy is not told its login: proxy_auth_method=none";
-                tell(repo, "proxy_auth_method", what);
-            }
-            let Some(file) = &repo.auth_header_file else {
-                continue;
-            };
-            let lists = repo.mirrorlist.iter().chain(&repo.metalink);
-            let mut urls = repo.baseurl.iter().chain(lists);
-            if let Some(url) = urls.find(|url| repo_client::is_in_clear(url)) {
-                let url = repo_client::redact(url);
-                let what = format!("the header of auth_header_file goes unencrypted to {url}");
-                tell(repo, "auth_header_file", &what);
-            }
-            if repo_client::is_open_to_all(file) {
-                let file = file.to_string_lossy();
-                let (shown, word) = (file.escape_debug(), shell_word(&file));
-                let what = format!("everybody may read {shown}: `chmod o-r {word}`");
-                tell(repo, "auth_header_file", &what);
-            }
-            if repo.username.is_some() {
-                let what = "an Authorization header of auth_header_file takes the place of username and password";
-                tell(repo, "auth_header_file", what);
-            }
-        }
-    }
-
-    /// A name that nobody defines stays in the address, where it is easily overlooked.
-    fn tell_unknown_variables(&self, repos: &[RepoConfig]) {
-        let vars = self.vars();
-        for variable in repos.iter().flat_map(|repo| &repo.unknown_variables) {
-            let (place, key, name) = (&variable.place, &variable.key, &variable.name);
-            let what = match (variable.is_empty, self.settings.vars_dirs.first()) {
-                (true, _) => "is empty".to_owned(),
-                (false, Some(dir)) => format!(
-                    "is not defined (no file {dir}/{name}){near}",
-                    dir = dir.display(),
-                    near = meant(name, vars.names())
-                ),
-                (false, None) => "is not defined".to_owned(),
-            };
-            self.warn_once(&format!(
-                "warning: {place}: {key}: the variable '{name}' {what}"
-            ));
-        }
     }
 
     /// A file of the variables that cannot be read defines nothing, which is said.

@@ -3,7 +3,11 @@
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
-use super::read::{add, check_arch, checksum, evr, name_fault, no_doubles, repo_fault, url};
+use rpm_pkg::nevra::Nevra;
+
+use super::read::{
+    add, arch_fault, check_arch, checksum, evr, evr_fault, name_fault, no_doubles, repo_fault, url,
+};
 use super::tree::{Fields, Read, Tree};
 use super::{Lock, LockReason, LockedArch, LockedPackage, LockedRepo, MAX_PACKAGES, Signer, yaml};
 use crate::error::quoted;
@@ -82,7 +86,7 @@ fn package(place: &str, tree: Tree, unknown: &mut BTreeSet<String>) -> Read<Lock
     let (epoch, version, release) = match fields.text_if("evr")? {
         Some(text) => evr(&text)
             .ok_or_else(|| fields.bad_value("evr", "[EPOCH:]VERSION-RELEASE is expected"))?,
-        None => (0, parts.version, parts.release),
+        None => (0, parts.evr.version, parts.evr.release),
     };
     let repo = fields.text_if("repoid")?.unwrap_or_default();
     if let Some(why) = repo_fault(&repo).filter(|_| !repo.is_empty()) {
@@ -107,30 +111,20 @@ fn package(place: &str, tree: Tree, unknown: &mut BTreeSet<String>) -> Read<Lock
     Ok(package)
 }
 
-struct FileParts {
-    name: String,
-    version: String,
-    release: String,
-    arch: String,
-}
-
 /// The parts of `name-version-release.arch.rpm`.
-fn file_parts(file: &str) -> Option<FileParts> {
+fn file_parts(file: &str) -> Option<Nevra> {
     let file = percent_encoding::percent_decode_str(file)
         .decode_utf8()
         .ok()?;
-    let (rest, arch) = file.strip_suffix(".rpm")?.rsplit_once('.')?;
-    let (rest, release) = rest.rsplit_once('-')?;
-    let (name, version) = rest.rsplit_once('-')?;
-    let [name, version, release, arch] = [name, version, release, arch].map(str::to_owned);
-    check_arch(&arch).ok()?;
-    let told = evr(&format!("{version}-{release}")).is_some() && name_fault(&name).is_none();
-    told.then_some(FileParts {
-        name,
-        version,
-        release,
-        arch,
-    })
+    let parts = Nevra::parse(file.strip_suffix(".rpm")?).ok()?;
+    let Nevra { name, evr, arch } = &parts;
+    let faults = [
+        name_fault(name),
+        evr_fault(&evr.version),
+        evr_fault(&evr.release),
+        arch_fault(arch),
+    ];
+    faults.iter().all(Option::is_none).then_some(parts)
 }
 
 pub(super) fn write(lock: &Lock) -> String {

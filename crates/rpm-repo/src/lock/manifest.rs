@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::read::{
-    add, check_arch, checksum, evr, location, name, name_fault, no_doubles, repo_fault,
+    SCHEMES, add, check_arch, checksum, evr, location, name, name_fault, no_doubles, repo_fault,
 };
 use super::tree::{Fields, Read, Tree};
 use super::{Lock, LockReason, LockedArch, LockedPackage, LockedRepo, MAX_PACKAGES, Signer, yaml};
@@ -140,7 +140,7 @@ fn package(
     let base = repositories.iter().find(|known| known.id == repo);
     let base =
         base.ok_or_else(|| fields.bad_value("repo_id", "it is not one of data.repositories"))?;
-    let web = ["http://", "https://", "file:///"]
+    let web = SCHEMES
         .iter()
         .any(|scheme| base.baseurl.starts_with(scheme));
     let url = match web && !location.is_empty() {
@@ -172,6 +172,8 @@ pub(super) fn write(lock: &Lock) -> String {
     let mut repositories: BTreeMap<&str, &LockedRepo> = BTreeMap::new();
     // Packages by architecture; those that run everywhere once, with the machines that have them.
     let mut packages: BTreeMap<&str, Vec<(&LockedPackage, BTreeSet<&str>)>> = BTreeMap::new();
+    // Where each stands in the list of its architecture.
+    let mut places: BTreeMap<(String, String), usize> = BTreeMap::new();
     for (machine, section) in &lock.architectures {
         repositories.extend(
             section
@@ -181,10 +183,9 @@ pub(super) fn write(lock: &Lock) -> String {
         );
         for package in &section.packages {
             let list = packages.entry(&package.arch).or_default();
-            let known = list
-                .iter_mut()
-                .find(|(known, _)| known.is_same(package) && known.checksum == package.checksum);
-            match known {
+            let key = (package.nevra(), package.checksum.to_string());
+            let place = *places.entry(key).or_insert(list.len());
+            match list.get_mut(place) {
                 Some((_, machines)) => drop(machines.insert(machine)),
                 None => list.push((package, BTreeSet::from([machine.as_str()]))),
             }

@@ -182,12 +182,12 @@ impl LockedPackage {
 
     /// Whether both are the same name, version and architecture.
     pub fn is_same(&self, other: &Self) -> bool {
-        let key = |one: &Self| {
+        fn key(one: &LockedPackage) -> (u32, [&str; 4]) {
             (
                 one.epoch,
-                [&one.name, &one.version, &one.release, &one.arch].map(String::clone),
+                [&one.name, &one.version, &one.release, &one.arch],
             )
-        };
+        }
         key(self) == key(other)
     }
 }

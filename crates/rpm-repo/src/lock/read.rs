@@ -14,6 +14,8 @@ use crate::layout::{Href, Place, tidied};
 
 /// Longest name of a package, a repository, a version.
 const MAX_NAME: usize = 255;
+/// How a URL of a package begins.
+pub(super) const SCHEMES: [&str; 3] = ["http://", "https://", "file:///"];
 /// Longest URL.
 const MAX_URL: usize = 8192;
 
@@ -272,10 +274,9 @@ pub(super) fn location(text: &str) -> Read<String> {
 /// The URL of a package.
 pub(super) fn url(fields: &mut Fields) -> Read<String> {
     let text = fields.text("url")?;
-    let known = ["http://", "https://", "file:///"];
     let plain =
         text.len() <= MAX_URL && !text.contains(|c: char| c.is_control() || c.is_whitespace());
-    match plain && known.iter().any(|scheme| text.starts_with(scheme)) {
+    match plain && SCHEMES.iter().any(|scheme| text.starts_with(scheme)) {
         true => Ok(text),
         false => Err(fields.bad_value(
             "url",

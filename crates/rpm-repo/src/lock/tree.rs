@@ -222,13 +222,10 @@ impl Fields {
 
     /// What is left: its keys and values, each with its place.
     pub(super) fn rest(self) -> Vec<(String, String, Tree)> {
-        let place = self.place;
-        let at = |key: &str| match place.as_str() {
-            "" => key.to_owned(),
-            place => format!("{place}.{key}"),
-        };
-        let rest = self.map.into_iter();
-        rest.map(|(key, tree)| (at(&key), key, tree)).collect()
+        let places: Vec<String> = self.map.iter().map(|(key, _)| self.at(key)).collect();
+        let rest = places.into_iter().zip(self.map);
+        rest.map(|(place, (key, tree))| (place, key, tree))
+            .collect()
     }
 
     /// Notes the keys that nobody took.

@@ -4,11 +4,10 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use cli_kit::OutputMode;
-use rpm_pkg::digest::{DigestAlgo, Hasher};
+use rpm_pkg::digest::DigestAlgo;
 use rpm_transaction::open_verified;
 
 use super::change::{self, Words};
@@ -25,7 +24,7 @@ use crate::image::{
 };
 use crate::interrupt::Phase;
 use crate::screen::{JsonShape, Screen};
-use crate::session::{Session, is_writable};
+use crate::session::{Session, digest_of, is_writable};
 use crate::settings::Settings;
 
 pub(super) const COMMAND: Command = Command {
@@ -201,7 +200,7 @@ impl Wanted {
             overlay: given.overlay.as_ref().map(PathBuf::from),
             ports: given.port.clone(),
             rpmdb: given.no_rpmdb.then_some(false),
-            user: given.user.clone(),
+            user: given.run_as.clone(),
             workdir: given.workdir.clone(),
         });
         let layers = file.layers.unwrap_or(1);
@@ -476,11 +475,7 @@ fn sums(prepared: &Prepared) -> Outcome<BTreeMap<String, String>> {
         let known = known.and_then(|change| change.origin.as_ref()?.checksum.as_ref());
         let hex = match known {
             Some((algo, hex)) if algo == "sha256" => hex.clone(),
-            _ => {
-                let file = File::open(path).at(path)?;
-                let digest = Hasher::digest_reader(DigestAlgo::Sha256, file).at(path)?;
-                digest.hex()
-            }
+            _ => digest_of(DigestAlgo::Sha256, path)?.hex(),
         };
         Ok((PackageRow::of(&opened.header).nevra(), hex))
     });

@@ -1,12 +1,9 @@
 //! A lock of what the solver finds for an empty root, and of what is installed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
-use std::io::BufReader;
-use std::path::Path;
 
 use repo_client::without_login;
-use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
+use rpm_pkg::digest::{Digest, DigestAlgo};
 use rpm_repo::layout::tidied;
 use rpm_repo::lock::{Lock, LockReason, LockedArch, LockedPackage, LockedRepo, Signer};
 use rpm_solv::SolvableId;
@@ -15,10 +12,10 @@ use super::{FILE, put};
 use crate::change;
 use crate::commands::change::{goal_of, request, tell_idle_excludes};
 use crate::commands::files;
-use crate::error::{At, Code, Failure, Outcome};
+use crate::error::{Code, Failure, Outcome};
 use crate::goal::{self, Request, Verb};
 use crate::plan::{ChangeReason, PackageOrigin, Plan, PlannedAction, PlannedChange};
-use crate::session::{Freshness, LoadedRepo, PRIMARY, Packages, Session, offered_keys};
+use crate::session::{Freshness, LoadedRepo, PRIMARY, Packages, Session, digest_of, offered_keys};
 use crate::settings::arches;
 use crate::view;
 
@@ -155,7 +152,7 @@ pub(super) fn section(
             None => {
                 let (signer, path) = judged.remove(&next).ok_or_else(|| lost(change))?;
                 next += 1;
-                let checksum = strong.map_or_else(|| hashed(&path), Ok)?;
+                let checksum = strong.map_or_else(|| digest_of(DigestAlgo::Sha256, &path), Ok)?;
                 (signer, Some(checksum))
             }
         };
@@ -228,11 +225,6 @@ pub(super) fn files_of<'l>(
         }
     }
     Ok(found)
-}
-
-fn hashed(path: &Path) -> Outcome<Digest> {
-    let file = File::open(path).at(path)?;
-    Hasher::digest_reader(DigestAlgo::Sha256, BufReader::new(file)).at(path)
 }
 
 pub(super) fn package(

@@ -4,6 +4,7 @@ mod check;
 mod make;
 mod update;
 
+use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -95,9 +96,7 @@ fn tell_idle(session: &Session<'_>) {
 
 /// `install --locked`.
 pub(super) fn install(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
-    let (section, seeds) = locked(session, words)?;
-    let (section, seeds) = (&section, seeds.as_slice());
-    change::install_locked(session, &Locked { section, seeds })
+    change::install_locked(session, &locked(session, words)?)
 }
 
 /// `image --locked`, in the root of the image.
@@ -105,20 +104,16 @@ pub(super) fn prepare(
     session: &Session<'_>,
     words: &[String],
 ) -> Outcome<Option<(Goal, Prepared)>> {
-    let (section, seeds) = locked(session, words)?;
-    let (section, seeds) = (&section, seeds.as_slice());
-    change::prepare_locked(session, &Locked { section, seeds })
+    change::prepare_locked(session, &locked(session, words)?)
 }
 
 /// `download --locked`: all of it, whatever is installed.
 pub(super) fn download(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
-    let (section, seeds) = locked(session, words)?;
-    let (section, seeds) = (&section, seeds.as_slice());
-    change::obtain_locked(session, &Locked { section, seeds }).map(|_| 0)
+    change::obtain_locked(session, &locked(session, words)?).map(|_| 0)
 }
 
 /// What a lock says of this machine's architecture, and the folders that are looked into.
-fn locked(session: &Session<'_>, words: &[String]) -> Outcome<(LockedArch, Vec<PathBuf>)> {
+fn locked(session: &Session<'_>, words: &[String]) -> Outcome<Locked> {
     let given = &session.args.options.locked;
     let file = given.locked.as_deref().unwrap_or(FILE);
     if let Some(word) = words.first() {
@@ -136,7 +131,7 @@ fn locked(session: &Session<'_>, words: &[String]) -> Outcome<(LockedArch, Vec<P
         return Err(Failure::invalid(line).hint("--forcearch ARCH acts as another machine"));
     };
     let seeds = given.seed.iter().map(PathBuf::from).collect();
-    Ok((section, seeds))
+    Ok(Locked { section, seeds })
 }
 
 /// Reads a lock; keys that nobody knows are said. Repositories are those of its release.
@@ -210,17 +205,10 @@ type Differing = Vec<(String, Vec<rpm_repo::lock::Difference>)>;
 
 fn compare(old: &Lock, new: &Lock) -> Differing {
     let none = LockedArch::default();
-    let mut all: Vec<&String> = old
-        .architectures
-        .keys()
-        .chain(new.architectures.keys())
-        .collect();
-    all.sort();
-    all.dedup();
-    let section = |lock: &Lock, arch: &String| lock.architectures.get(arch).cloned();
-    let each = all.into_iter().map(|arch| {
-        let (old, new) = (section(old, arch), section(new, arch));
-        let (old, new) = (old.as_ref().unwrap_or(&none), new.as_ref().unwrap_or(&none));
+    let archs = old.architectures.keys().chain(new.architectures.keys());
+    let archs: BTreeSet<&String> = archs.collect();
+    let each = archs.into_iter().map(|arch| {
+        let [old, new] = [old, new].map(|lock| lock.architectures.get(arch).unwrap_or(&none));
         (arch.clone(), differences(old, new))
     });
     each.filter(|(_, found)| !found.is_empty()).collect()

@@ -7,6 +7,7 @@ mod changes;
 mod convert;
 mod decided;
 mod exits;
+mod help;
 mod hints;
 mod history;
 mod interrupts;

@@ -1,15 +1,15 @@
 //! Lock files: made, installed from, checked, updated and compared, on repositories by createrepo_c whose packages are
 //! signed; what was installed is asked of the real rpm.
 
+mod forms;
+mod places;
+
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 use serde_json::Value;
-use testkit::fixtures::{skipped, unprivileged};
-use testkit::program;
+use testkit::fixtures::unprivileged;
 use testkit::rpm::createrepo;
-use testkit::spec::Spec;
 
 use crate::scene::{Scene, digest, new_key, package};
 use crate::scene_rpm::RpmFile;
@@ -429,204 +429,6 @@ fn what_is_installed_can_be_locked() {
     );
 }
 
-/// Runs Python with the files as arguments; nothing where a module that it needs is absent, which is said.
-fn python(module: &str, code: &str, files: &[&str]) -> Option<String> {
-    let mut command = Command::new("/usr/bin/python3");
-    let known = program::run(command.args(["-c", &format!("import {module}")]));
-    if !known.success() {
-        skipped(&format!("no {module} for python3"));
-        return None;
-    }
-    let mut command = Command::new("/usr/bin/python3");
-    Some(
-        program::run(command.args(["-c", code]).args(files))
-            .ok()
-            .out,
-    )
-}
-
-#[test]
-fn a_lock_fits_its_schema() {
-    let Some((scene, _)) = scene() else { return };
-    let file = at(&scene, "set.lock");
-    scene.tdnf(&["lock", "-o", &file, "app"]).ok();
-    let schema = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/lock.schema.json");
-    let code = "import json, sys, jsonschema\nlock, schema = (json.load(open(name)) for name in sys.argv[1:])\n\
-                kind = jsonschema.validators.validator_for(schema)\nkind.check_schema(schema)\n\
-                kind(schema).validate(lock)\nlock['architectures']['x86_64']['packages'][0].pop('checksum')\n\
-                print(kind(schema).is_valid(lock))";
-    if let Some(said) = python("jsonschema", code, &[&file, schema]) {
-        assert_eq!(said, "False\n", "without a checksum it does not fit");
-    }
-}
-
-#[test]
-fn both_foreign_formats_keep_the_set() {
-    let Some((scene, packages)) = scene() else {
-        return;
-    };
-    // Files are called as builders call them: rpms.lock.yaml has the architecture of a package nowhere else.
-    for (package, name) in packages.iter().zip(["app", "lib"]) {
-        let file = format!("named/{name}-1-1.noarch.rpm");
-        fs::create_dir_all(scene.www().join("named")).unwrap();
-        fs::write(scene.www().join(file), package.bytes()).unwrap();
-    }
-    createrepo::<&str>(&scene.www().join("named"), &[]);
-    let url = scene.server.url("/named");
-    scene.configure("main", &format!("repo_gpgcheck=0\nbaseurl={url}"));
-    let own = at(&scene, "set.lock");
-    scene.tdnf(&["lock", "-o", &own, "app"]).ok();
-    let lock = json(&fs::read_to_string(&own).unwrap());
-    let [app, lib] = [0, 1].map(|at| &lock["architectures"]["x86_64"]["packages"][at]);
-    let load = "import json, sys, yaml\njson.dump(yaml.safe_load(open(sys.argv[1])), sys.stdout)";
-    let konflux = at(&scene, "rpms.lock.yaml");
-    scene
-        .tdnf(&["lock", "--format", "konflux", "-o", &konflux, "app"])
-        .ok();
-    let entry = |package: &Value| {
-        serde_json::json!({
-            "url": package["url"], "repoid": "main", "size": package["size"], "checksum": package["checksum"],
-            "name": package["name"], "evr": "1-1", "sourcerpm": format!("{}-1-1.src.rpm", package["name"].as_str().unwrap()),
-        })
-    };
-    if let Some(read) = python("yaml", load, &[&konflux]) {
-        let expected = serde_json::json!({
-            "lockfileVersion": 1, "lockfileVendor": "redhat",
-            "arches": [{"arch": "x86_64", "packages": [entry(app), entry(lib)], "source": [], "module_metadata": []}],
-        });
-        assert_eq!(json(&read), expected);
-    }
-    let manifest = at(&scene, "packages.manifest.yaml");
-    scene
-        .tdnf(&["lock", "--format=manifest", "-o", &manifest, "app"])
-        .ok();
-    let entry = |package: &Value| {
-        serde_json::json!({
-            "name": package["name"], "repo_id": "main", "location": package["location"], "checksum": package["checksum"],
-            "size": package["size"], "evr": "1-1", "srpm": format!("{}-1-1.src", package["name"].as_str().unwrap()),
-            "parent_archs": ["x86_64"],
-        })
-    };
-    if let Some(read) = python("yaml", load, &[&manifest]) {
-        let expected = serde_json::json!({
-            "document": "rpm-package-manifest", "version": "0.2.2",
-            "data": {
-                "repositories": [{"id": "main", "baseurl": url}],
-                "packages": {"noarch": [entry(app), entry(lib)]},
-            },
-        });
-        assert_eq!(json(&read), expected);
-    }
-    for file in [&konflux, &manifest] {
-        scene.tdnf(&["lock", "--diff", &own, file]).ok();
-        scene.tdnf(&["-y", "install", "--locked", file]).ok();
-        assert_eq!(scene.installed(), ["app-1", "first-1", "lib-1"]);
-        scene.tdnf(&["-y", "erase", "app"]).ok();
-        scene
-            .tdnf(&["lock", "--check", file])
-            .refused(&["it does not say which packages were asked for"]);
-    }
-    scene
-        .tdnf(&["lock", "--format", "toml", "app"])
-        .refused(&["--format=toml: tdnf, konflux, manifest are known"]);
-}
-
-#[test]
-fn a_lock_has_a_section_for_each_architecture() {
-    let Some((scene, _)) = scene() else { return };
-    let native = |arch: &str, version: &str| {
-        let spec = Spec::new("native", version).files("").target(arch);
-        RpmFile::read(&spec.build()).signed(&scene.key)
-    };
-    for (arch, version) in [("x86_64", "2"), ("aarch64", "1")] {
-        scene.publish(arch, &[&native(arch, version)]);
-    }
-    let url = scene.server.url("");
-    scene.configure(
-        "main",
-        &format!("baseurl={}/$basearch", url.trim_end_matches('/')),
-    );
-    let text = lock(&scene, &["--arch", "aarch64,x86_64", "native"]);
-    let sections = &json(&text)["architectures"];
-    for (arch, version) in [("x86_64", "2"), ("aarch64", "1")] {
-        let package = &sections[arch]["packages"][0];
-        assert_eq!(
-            (&package["arch"], &package["version"]),
-            (&Value::from(arch), &Value::from(version)),
-            "{text}"
-        );
-        assert_eq!(
-            sections[arch]["repositories"][0]["baseurl"],
-            scene.server.url(&format!("/{arch}"))
-        );
-    }
-    assert_eq!(
-        lock(&scene, &["--arch=x86_64", "--arch=aarch64", "native"]),
-        text
-    );
-    let file = scene.write("both.lock", &text).display().to_string();
-    scene.tdnf(&["lock", "--check", &file]).ok();
-    scene.tdnf(&["-y", "install", "--locked", &file]).ok();
-    assert_eq!(scene.installed(), ["first-1", "native-2"]);
-    scene
-        .tdnf(&["lock", "--arch=noarch", "native"])
-        .refused(&["--arch=noarch: the architecture of a machine is expected"]);
-}
-
-/// docs/threats.md, row 142.
-#[test]
-fn a_login_is_used_and_not_written_down() {
-    let Some((scene, _)) = scene() else { return };
-    let url = scene.server.url("/main");
-    let with = |login: &str| url.replace("http://", &format!("http://{login}@"));
-    scene.configure("main", &format!("baseurl={}", with("ann:secret")));
-    let text = lock(&scene, &["app"]);
-    assert!(
-        !text.contains("ann") && !text.contains("secret") && !text.contains("***"),
-        "{text}"
-    );
-    assert_eq!(
-        json(&text)["architectures"]["x86_64"]["repositories"][0]["baseurl"],
-        Value::from(url)
-    );
-    let file = scene.write("set.lock", &text).display().to_string();
-    scene.tdnf(&["clean", "all"]).ok();
-    scene.server.forget();
-    scene.tdnf(&["-y", "install", "--locked", &file]).ok();
-    let packages = scene.server.seen_at("/main/Packages/app-1.rpm");
-    assert!(
-        packages[0].header("authorization").is_some(),
-        "the section's login is used below its URL"
-    );
-    // At the URL of the lock, where no section is of that id, nobody logs in.
-    scene.tdnf(&["-y", "erase", "app"]).ok();
-    scene.tdnf(&["clean", "all"]).ok();
-    scene.configure("main", "");
-    let keys = format!(
-        "[other]\nname=other\nenabled=0\nbaseurl={}\nusername=ann\npassword=secret\n",
-        scene.server.url("/other")
-    );
-    scene.write_repo("other", &keys);
-    let foreign = scene
-        .write(
-            "foreign.lock",
-            text.replace("\"repo\": \"main\"", "\"repo\": \"other\""),
-        )
-        .display()
-        .to_string();
-    scene.server.forget();
-    scene
-        .tdnf(&["-y", "--disablerepo=main", "install", "--locked", &foreign])
-        .ok();
-    let asked = scene.server.seen_at("/main/Packages/app-1.rpm");
-    assert!(
-        asked
-            .iter()
-            .all(|seen| seen.header("authorization").is_none())
-    );
-    assert_eq!(scene.installed(), ["app-1", "first-1", "lib-1"]);
-}
-
 #[test]
 fn a_package_is_downloaded_to_a_folder() {
     let Some((scene, _)) = scene() else { return };
@@ -703,24 +505,6 @@ fn a_plan_tells_all_in_json() {
 }
 
 #[test]
-fn the_release_of_a_lock_is_that_of_its_repositories() {
-    let Some((scene, _)) = scene() else { return };
-    let url = scene.server.url("");
-    let base = format!("baseurl={}/$releasever", url.trim_end_matches('/'));
-    scene.configure("main", &base);
-    scene
-        .tdnf(&["lock", "app"])
-        .refused(&["nothing installed in"]);
-    let text = lock(&scene, &["--releasever=main", "app"]);
-    assert_eq!(json(&text)["releasever"], "main");
-    let file = scene.write("set.lock", &text).display().to_string();
-    scene.tdnf(&["lock", "--check", &file]).ok();
-    let ran = scene.tdnf(&["-y", "install", "--locked", &file]).ok();
-    assert!(!ran.err.contains("warning"), "{ran:?}");
-    assert_eq!(scene.installed(), ["app-1", "first-1", "lib-1"]);
-}
-
-#[test]
 fn what_has_no_effect_is_said() {
     let Some((scene, _)) = scene() else { return };
     let file = at(&scene, "set.lock");
@@ -759,28 +543,4 @@ fn what_has_no_effect_is_said() {
     scene
         .tdnf(&["--dryrun", "lock", "app"])
         .refused(&["lock has no dry run"]);
-}
-
-#[test]
-fn any_repository_that_lists_the_same_digest_will_do() {
-    let Some((scene, monday)) = scene() else {
-        return;
-    };
-    let file = at(&scene, "set.lock");
-    scene.tdnf(&["lock", "-o", &file, "app"]).ok();
-    scene.tdnf(&["clean", "all"]).ok();
-    fs::remove_dir_all(scene.www().join("main")).unwrap();
-    scene.write_repo("main", "");
-    scene.publish("other", &monday.iter().collect::<Vec<_>>());
-    scene.configure("other", "");
-    scene.rpm().ok(&["--import", &at(&scene, "keys/scene.asc")]);
-    scene.server.forget();
-    scene.tdnf(&["-y", "install", "--locked", &file]).ok();
-    assert_eq!(scene.installed(), ["app-1", "first-1", "lib-1"]);
-    assert_eq!(
-        scene.server.seen_at("/main/Packages/app-1.rpm").len(),
-        1,
-        "its own place is asked first"
-    );
-    assert_eq!(scene.server.seen_at("/other/Packages/app-1.rpm").len(), 1);
 }
