@@ -4,7 +4,7 @@
 set -euo pipefail
 cache=$1 corpus=$2
 mkdir -p "$corpus"/{header,payload,scriptlet,journal,deltas,rpmdb}
-mkdir -p "$corpus"/{primary,filelists,updateinfo,comps,modules,repofile,metalink,keys,bundle,history,catalog}
+mkdir -p "$corpus"/{primary,filelists,updateinfo,comps,modules,repofile,metalink,keys,bundle,history,catalog,lock}
 corpus=$(realpath "$corpus")
 here=$(realpath "$(dirname "$0")")
 
@@ -168,3 +168,21 @@ long = member(1, b"L", files[1]["path"].encode()) + member(0, b"long", b"x")
 open(sys.argv[1] + "/whole", "wb").write(start + member(0, b"base/repodata/repomd.xml", b"x") + long)
 open(sys.argv[1] + "/link", "wb").write(start + member(3, b"base/link", b""))
 END
+# A lock in each of the three formats, with everything that its reader looks at.
+python3 - "$corpus/lock" <<'END'
+import json, sys
+sum = "sha256:" + "0" * 64
+package = dict(name="a", epoch=1, version="1", release="2", arch="x86_64", repository="base", location="a.rpm", url="http://h/a.rpm",
+               size=1, checksum=sum, signer="0" * 40, reason="user")
+section = dict(repositories=[dict(id="base", baseurl="http://h", repomd=sum, keys=["0" * 40])], packages=[package])
+ours = dict(lock=1, words=["a"], releasever="5.0", architectures=dict(x86_64=section))
+package = dict(url="http://h/a-1-2.x86_64.rpm", repoid="base", size=1, checksum=sum, name="a", evr="1:1-2", sourcerpm="a-1-2.src.rpm")
+konflux = dict(lockfileVersion=1, lockfileVendor="redhat", arches=[dict(arch="x86_64", packages=[package], source=[], module_metadata=[])])
+package = dict(name="a", evr="1:1-2", arch="x86_64", repo_id="base", location="a.rpm", size=1, checksum=sum, srpm="a-1-2.src.rpm")
+manifest = dict(document="rpm-package-manifest", version="0.2.2",
+                data=dict(repositories=[dict(id="base", baseurl="http://h")], packages=dict(x86_64=[package])))
+for name, lock in dict(ours=ours, konflux=konflux, manifest=manifest).items():
+    json.dump(lock, open(f"{sys.argv[1]}/{name}", "w"))
+END
+printf 'lockfileVersion: 1\nlockfileVendor: redhat\narches:\n- arch: x86_64\n  packages:\n  - url: "http://h/a-1-2.x86_64.rpm"\n    repoid: b\n    size: 1\n    checksum: sha256:%064d\n    name: a\n    evr: 1-2\n' 0 \
+  > "$corpus/lock/yaml"

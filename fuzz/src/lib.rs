@@ -1,4 +1,23 @@
-//! What several targets need.
+//! The targets: what each does with one input, and what several need. A test of the workspace takes this file in, too.
+
+pub mod bundle;
+pub mod catalog;
+pub mod comps;
+pub mod deltas;
+pub mod filelists;
+pub mod header;
+pub mod history;
+pub mod journal;
+pub mod keys;
+pub mod lock;
+pub mod metalink;
+pub mod modules;
+pub mod payload;
+pub mod primary;
+pub mod repofile;
+pub mod rpmdb;
+pub mod scriptlet;
+pub mod updateinfo;
 
 /// Bytes of one edit.
 const EDIT: usize = 4;

@@ -58,7 +58,7 @@ use error::{EXIT_DONE, EXIT_FAILED, EXIT_USAGE, Error};
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// For the fuzz target `bundle`: unpacks a part into an empty directory, whoever signed it, and says what was in it.
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub fn unpack_unsigned(
     part: &std::path::Path,
     into: &std::path::Path,

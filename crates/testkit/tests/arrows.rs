@@ -69,6 +69,18 @@ const ARROWS: &[(&str, &[&str])] = &[
 
 /// What a crate's tests may use besides its own dependencies.
 const DEV_ARROWS: &[(&str, &[&str])] = &[
+    (
+        "testkit",
+        &[
+            "mirror-sync",
+            "rpm-db",
+            "rpm-pkg",
+            "rpm-repo",
+            "rpm-solv",
+            "rpm-trust",
+            "whole-file",
+        ],
+    ),
     ("rpm-pkg", &["testkit"]),
     ("rpm-trust", &["testkit"]),
     ("rpm-solv", &["rpm-repo", "testkit"]),

@@ -96,7 +96,7 @@ fn described(
 }
 
 /// A bundle of one part as if its signature were good.
-#[cfg(fuzzing)]
+#[cfg(feature = "fuzzing")]
 pub(crate) fn unsigned(part: &Path) -> Result<Opened> {
     let head = archive::head(part)?;
     let mut json = Vec::new();
