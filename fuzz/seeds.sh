@@ -172,13 +172,13 @@ END
 python3 - "$corpus/lock" <<'END'
 import json, sys
 sum = "sha256:" + "0" * 64
-package = dict(name="a", epoch=1, version="1", release="2", arch="x86_64", repository="base", location="a.rpm", url="http://h/a.rpm",
+package = dict(name="a", epoch=1, version="1", release="2", arch="x86_64", repo="base", location="a.rpm", url="http://h/a.rpm",
                size=1, checksum=sum, signer="0" * 40, reason="user")
 section = dict(repositories=[dict(id="base", baseurl="http://h", repomd=sum, keys=["0" * 40])], packages=[package])
 ours = dict(lock=1, words=["a"], releasever="5.0", architectures=dict(x86_64=section))
 package = dict(url="http://h/a-1-2.x86_64.rpm", repoid="base", size=1, checksum=sum, name="a", evr="1:1-2", sourcerpm="a-1-2.src.rpm")
 konflux = dict(lockfileVersion=1, lockfileVendor="redhat", arches=[dict(arch="x86_64", packages=[package], source=[], module_metadata=[])])
-package = dict(name="a", evr="1:1-2", arch="x86_64", repo_id="base", location="a.rpm", size=1, checksum=sum, srpm="a-1-2.src.rpm")
+package = dict(name="a", evr="1:1-2", repo_id="base", location="a.rpm", size=1, checksum=sum, srpm="a-1-2.src.rpm")
 manifest = dict(document="rpm-package-manifest", version="0.2.2",
                 data=dict(repositories=[dict(id="base", baseurl="http://h")], packages=dict(x86_64=[package])))
 for name, lock in dict(ours=ours, konflux=konflux, manifest=manifest).items():
