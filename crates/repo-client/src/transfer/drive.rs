@@ -188,6 +188,14 @@ impl Drive<'_> {
             }
             return Ok(());
         }
+        let is_due = |id: &FileId| {
+            let file = &self.picture.files[*id];
+            file.stage == FileStage::Held && file.rest_until.is_none_or(|until| now >= until)
+        };
+        let due: Vec<FileId> = self.picture.open.iter().copied().filter(is_due).collect();
+        for id in due {
+            self.begin(id, now)?;
+        }
         let mut busy = self.picture.busy().count();
         for host in self.picture.askable(now) {
             let idle = self.picture.hosts[host].in_use() == 0;

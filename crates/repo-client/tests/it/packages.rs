@@ -1,11 +1,12 @@
 //! Files: rows 47 to 55 and 74 to 76, logins, redirects, proxies.
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use repo_client::{
-    Access, Cause, Client, ClientOptions, Error, FileRequest, Proxy, ProxyEnvironment, Route,
-    Silent,
+    Access, Cause, Client, ClientOptions, Error, Event, FileRequest, Observer, Proxy,
+    ProxyEnvironment, Route, Silent,
 };
 use testkit::server::Answer;
 
@@ -568,4 +569,43 @@ fn events_tell_of_the_whole_run_and_of_each_server() {
     assert_eq!(lines.last(), Some(&&*ended));
     let goes_on = format!("cause: Status(404), next: Some({base:?})");
     assert!(lines.iter().any(|line| line.contains(&goes_on)), "{text}");
+}
+
+/// Another run that fetches the same file: when it is done its file is taken, when it gives up ours goes on.
+#[test]
+fn a_file_that_another_run_fetches_is_waited_for() {
+    struct Other {
+        held: Mutex<Option<std::fs::File>>,
+        done: Option<(PathBuf, Vec<u8>)>,
+    }
+    impl Observer for Other {
+        fn event(&self, event: Event<'_>) {
+            // The file beside it is here: now the other run ends.
+            if matches!(event, Event::Finished { .. })
+                && let Some(held) = self.held.lock().unwrap().take()
+            {
+                if let Some((path, body)) = &self.done {
+                    std::fs::write(path, body).unwrap();
+                }
+                drop(held);
+            }
+        }
+    }
+    for is_done in [true, false] {
+        let site = Site::new();
+        let body = noise(5000);
+        site.put("f", &body);
+        site.put("g", &body);
+        let held = std::fs::File::create(site.path("f.part")).unwrap();
+        rustix::fs::flock(&held, rustix::fs::FlockOperation::LockExclusive).unwrap();
+        let other = Other {
+            held: Mutex::new(Some(held)),
+            done: is_done.then(|| (site.path("f"), body.clone())),
+        };
+        let requests = ["f", "g"].map(|name| site.request(name, &body));
+        let done = fetch_each(&client(), requests.to_vec(), &other);
+        assert!(done.iter().all(Result::is_ok), "{done:?}");
+        assert_eq!(std::fs::read(site.path("f")).unwrap(), body);
+        assert_eq!(site.server.seen().len(), if is_done { 1 } else { 2 });
+    }
 }
