@@ -80,6 +80,7 @@ pub(super) fn download(
     mut found: BTreeMap<usize, PathBuf>,
     there: &mut dyn FnMut(usize, PathBuf),
 ) -> Outcome<Vec<FetchedPackage>> {
+    session.use_cache();
     let sources: BTreeMap<&str, &LoadedRepo> = sources
         .iter()
         .map(|source| (source.config.id.as_str(), source))

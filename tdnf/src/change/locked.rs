@@ -184,6 +184,7 @@ fn obtain(
         return Ok(None);
     }
     let configs = configs(session);
+    session.use_cache();
     let found = locate::locate(session, &of_plan, &locked.seeds, &configs)?;
     let fetched = fetch::fetch(session, plan, &[], found)?;
     let configs: Vec<&RepoConfig> = configs.iter().collect();

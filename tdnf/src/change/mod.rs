@@ -273,7 +273,7 @@ pub(crate) fn carry_out(session: &Session<'_>, goal: &Goal, prepared: Prepared) 
     hooks::after(session, plan);
     written.map_err(|failure| failure.hint(ONLY_THE_RECORD))?;
     if !session.settings.main.keepcache {
-        rest.remove_cached();
+        session.alone_in_cache(|| rest.remove_cached());
     }
     reproducible::settle(session).map_err(|failure| failure.hint(ONLY_THE_TIMES))?;
     drop(phase);

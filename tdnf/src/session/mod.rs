@@ -2,6 +2,7 @@
 
 mod from_dir;
 mod holder;
+mod in_use;
 mod key_files;
 mod keys;
 mod lock;
@@ -21,6 +22,7 @@ mod usr_merge;
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::path::{Path, PathBuf};
 
 use cli_kit::{Printer, SaidOnce};
@@ -80,6 +82,8 @@ pub struct Session<'a> {
     /// The system's cache where `cache_dir` is the user's own.
     system_cache: Option<PathBuf>,
     client: OnceCell<Client>,
+    /// What runs share that use package files of the cache.
+    in_use: OnceCell<Option<File>>,
     /// Warnings about the configuration were printed.
     typos_told: Cell<bool>,
     values_told: Cell<bool>,
@@ -134,6 +138,7 @@ impl<'a> Session<'a> {
             cache_dir,
             system_cache,
             client: OnceCell::new(),
+            in_use: OnceCell::new(),
             typos_told: Cell::new(false),
             values_told: Cell::new(false),
             said: SaidOnce::default(),
