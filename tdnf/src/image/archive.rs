@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 use serde_json::json;
 use tar::{Builder, EntryType, Header};
-use whole_file::{Access, Durability, WholeFile};
+use whole_file::{Access, Durability, Waiting, WholeFile};
 
 use super::oci::{BLOBS, Built, INDEX_FILE, Image, OCI_LAYOUT, Pieces, Referrer};
 use crate::error::{At, Outcome};
 
 impl Pieces {
-    /// Writes the layout as one tar file.
+    /// Writes the layout as one tar file, which waits for its place.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -22,7 +22,7 @@ impl Pieces {
         images: &[Image],
         (top, referrers): (&Built, &[Referrer]),
         epoch: u64,
-    ) -> Outcome<()> {
+    ) -> Outcome<Waiting<'static>> {
         let blobs = images.iter().flat_map(|image| {
             let own = [&image.manifest, &image.config].into_iter();
             own.chain(&image.layers)
@@ -38,7 +38,7 @@ impl Pieces {
         write_archive(target, epoch, &folders, &names, |name| self.dir.join(name))
     }
 
-    /// Writes what `docker load` reads; the layers are not packed.
+    /// Writes what `docker load` reads, which waits for its place; the layers are not packed.
     ///
     /// # Errors
     /// The file cannot be written.
@@ -48,7 +48,7 @@ impl Pieces {
         image: &Image,
         name: Option<&str>,
         epoch: u64,
-    ) -> Outcome<()> {
+    ) -> Outcome<Waiting<'static>> {
         let hex = |blob: &Built| blob.digest.trim_start_matches("sha256:").to_owned();
         let config = format!("{}.json", hex(&image.config));
         let layers: Vec<String> = image
@@ -79,7 +79,7 @@ fn write_archive(
     folders: &[String],
     names: &[String],
     source: impl Fn(&str) -> PathBuf,
-) -> Outcome<()> {
+) -> Outcome<Waiting<'static>> {
     let file = WholeFile::new(target, Access::Umask).at(target)?;
     let mut tar = Builder::new(BufWriter::with_capacity(256 << 10, file));
     let header = |kind, mode, size| {
@@ -109,6 +109,6 @@ fn write_archive(
     }
     let out = tar.into_inner().at(target)?;
     let file = out.into_inner().map_err(io::IntoInnerError::into_error);
-    file.and_then(|file| file.place(Durability::Synced))
+    file.and_then(|file| file.wait(Durability::Synced))
         .at(target)
 }

@@ -122,6 +122,33 @@ impl ImageFile {
         self
     }
 
+    /// Control characters would reach logs and terminals of whoever looks at the image.
+    ///
+    /// # Errors
+    /// A text has one.
+    pub fn check_texts(&self) -> Outcome<()> {
+        let pairs = |pairs: &BTreeMap<String, String>| {
+            let texts = pairs.iter().flat_map(|(key, value)| [key, value]);
+            texts.cloned().collect::<Vec<_>>()
+        };
+        for (key, texts) in [
+            ("annotations", pairs(&self.annotations)),
+            ("cmd", self.cmd.clone()),
+            ("entrypoint", self.entrypoint.clone()),
+            ("env", self.env.clone()),
+            ("labels", pairs(&self.labels)),
+            ("user", self.user.iter().cloned().collect()),
+            ("workdir", self.workdir.iter().cloned().collect()),
+        ] {
+            let odd = |text: &&String| text.chars().any(char::is_control);
+            if let Some(text) = texts.iter().find(odd) {
+                let line = format!("{key}: {text:?}: control characters have no place in it");
+                return Err(Failure::invalid(line));
+            }
+        }
+        Ok(())
+    }
+
     /// How layers are packed.
     ///
     /// # Errors

@@ -25,7 +25,7 @@ mod workplace;
 pub use base::{Base, BaseEntry};
 pub use config::{ImageConfig, ImageFile};
 pub use layer::Compression;
-pub use oci::{Built, Image, Parts, Pieces, Referrer, write_dir, write_tar};
+pub use oci::{Built, Image, Parts, Pieces, Referrer, check_archs, write_tar};
 pub use overlay::lay_over;
 pub use row::PackageRow;
 pub use sbom::{Billed, SbomKind};

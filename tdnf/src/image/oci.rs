@@ -363,42 +363,23 @@ impl Pieces {
     }
 }
 
-/// Writes a tree as one tar file, in place of what has its name.
+/// Writes a tree as one tar file; errors name it `shown`.
 ///
 /// # Errors
 /// The tree cannot be read, the file cannot be written; what `each` says.
-pub fn write_tar(
-    target: &Path,
+pub fn write_tar<W: Write>(
+    out: W,
+    shown: &Path,
     tree: &Tree,
     parts: &Parts<'_>,
     each: &mut dyn FnMut(Option<&Entry<'_>>) -> Outcome<()>,
-) -> Outcome<Built> {
-    let file = WholeFile::new(target, Access::Umask).at(target)?;
-    let out = BufWriter::with_capacity(256 << 10, file);
-    let mut layer = LayerWriter::new(out, target, parts.compression)?;
+) -> Outcome<(W, Built)> {
+    let out = BufWriter::with_capacity(256 << 10, out);
+    let mut layer = LayerWriter::new(out, shown, parts.compression)?;
     write_layer(&mut layer, tree, parts, 0, each)?;
     let (out, written) = layer.finish()?;
-    let file = out.into_inner().map_err(io::IntoInnerError::into_error);
-    file.and_then(|file| file.place(Durability::Synced))
-        .at(target)?;
-    Ok(Layer::of(&written, parts.compression).blob)
-}
-
-/// Makes a tree a folder of this name; the digest is that of its tar file.
-///
-/// # Errors
-/// As [`Tree::become_dir`]; what `each` says.
-pub fn write_dir(
-    target: &Path,
-    tree: &Tree,
-    parts: &Parts<'_>,
-    each: &mut dyn FnMut(Option<&Entry<'_>>) -> Outcome<()>,
-) -> Outcome<Built> {
-    let mut layer = LayerWriter::new(io::sink(), target, parts.compression)?;
-    write_layer(&mut layer, tree, parts, 0, each)?;
-    let (_, written) = layer.finish()?;
-    tree.become_dir(target)?;
-    Ok(Layer::of(&written, parts.compression).blob)
+    let out = out.into_inner().map_err(io::IntoInnerError::into_error);
+    Ok((out.at(shown)?, Layer::of(&written, parts.compression).blob))
 }
 
 fn write_layer<W: Write>(
@@ -516,24 +497,52 @@ pub(super) fn time(epoch: u64) -> String {
         .to_string()
 }
 
+/// Architectures of rpm, by the names of Go, and their variants.
+const PLATFORMS: [(&str, &str, Option<&str>); 20] = [
+    ("aarch64", "arm64", Some("v8")),
+    ("amd64", "amd64", None),
+    ("armv6hl", "arm", Some("v6")),
+    ("armv6l", "arm", Some("v6")),
+    ("armv7hl", "arm", Some("v7")),
+    ("armv7hnl", "arm", Some("v7")),
+    ("armv7l", "arm", Some("v7")),
+    ("i386", "386", None),
+    ("i486", "386", None),
+    ("i586", "386", None),
+    ("i686", "386", None),
+    ("loongarch64", "loong64", None),
+    ("ppc64", "ppc64", None),
+    ("ppc64le", "ppc64le", None),
+    ("riscv64", "riscv64", None),
+    ("s390x", "s390x", None),
+    ("x86_64", "amd64", None),
+    ("x86_64_v2", "amd64", Some("v2")),
+    ("x86_64_v3", "amd64", Some("v3")),
+    ("x86_64_v4", "amd64", Some("v4")),
+];
+
 /// An architecture of rpm by the names of Go, and its variant.
 pub(super) fn platform(arch: &str) -> (&'static str, Option<&'static str>) {
-    match arch {
-        "x86_64" | "amd64" => ("amd64", None),
-        "x86_64_v2" => ("amd64", Some("v2")),
-        "x86_64_v3" => ("amd64", Some("v3")),
-        "x86_64_v4" => ("amd64", Some("v4")),
-        "aarch64" => ("arm64", Some("v8")),
-        "i386" | "i486" | "i586" | "i686" => ("386", None),
-        "armv7hl" | "armv7l" | "armv7hnl" => ("arm", Some("v7")),
-        "armv6hl" | "armv6l" => ("arm", Some("v6")),
-        "ppc64le" => ("ppc64le", None),
-        "ppc64" => ("ppc64", None),
-        "s390x" => ("s390x", None),
-        "riscv64" => ("riscv64", None),
-        "loongarch64" => ("loong64", None),
-        _ => ("unknown", None),
+    let known = PLATFORMS.iter().find(|(name, ..)| *name == arch);
+    known.map_or(("unknown", None), |(_, name, variant)| (name, *variant))
+}
+
+/// Architectures that were asked for: each is one that images have a name for, and none stands twice.
+///
+/// # Errors
+/// Another one, which is named with those that are known; one that stands twice.
+pub fn check_archs(archs: &[String]) -> Outcome<()> {
+    for (at, arch) in archs.iter().enumerate() {
+        if !PLATFORMS.iter().any(|(name, ..)| name == arch) {
+            let names: Vec<&str> = PLATFORMS.iter().map(|(name, ..)| *name).collect();
+            let line = format!("arch: {arch:?}: images are known of {}", names.join(", "));
+            return Err(Failure::invalid(line));
+        }
+        if archs.iter().take(at).any(|before| before == arch) {
+            return Err(Failure::invalid(format!("arch: {arch} stands twice")));
+        }
     }
+    Ok(())
 }
 
 #[derive(Serialize)]

@@ -18,7 +18,7 @@ use crate::error::{At, Code, Failure, Outcome};
 /// How deep folders may be nested in it.
 const MAX_DEPTH: usize = 256;
 
-/// Whoever packs a file must be able to read it.
+/// Whoever packs a file must be able to read it, which root is in any case.
 const READABLE: u32 = 0o400;
 
 /// Lays `from` over the root of a tree. Folders that are there keep owner and mode.
@@ -46,28 +46,27 @@ fn folder(tree: &mut Tree, root: &RootDir, from: &Path, below: &[u8], depth: usi
         let meta = fs::symlink_metadata(&source).at(&source)?;
         let mode = meta.permissions().mode() & 0o7777;
         let path = [below, name.as_bytes()].concat();
-        let shown = Path::new(std::ffi::OsStr::from_bytes(&path)).to_owned();
         if meta.is_dir() {
-            let (made, new) = root.create_dirs(&path).at(&shown)?;
+            let (made, new) = root.create_dirs(&path).at(&source)?;
             if !new.is_empty() {
-                rustix::fs::fchmod(&made, Mode::from_raw_mode(mode)).at(&shown)?;
+                rustix::fs::fchmod(&made, Mode::from_raw_mode(mode)).at(&source)?;
                 tree.overlay(&path, meta.mode())?;
             }
             folder(tree, root, &source, &[&path[..], b"/"].concat(), depth + 1)?;
             continue;
         }
-        let parent = root.open_dir(below).at(&shown)?;
+        let parent = root.open_dir(below).at(&source)?;
         let base = Path::new(&name);
         if meta.is_symlink() {
             let target = fs::read_link(&source).at(&source)?;
             match rustix::fs::unlinkat(&parent, base, AtFlags::empty()) {
                 Ok(()) | Err(Errno::NOENT) => {}
-                Err(error) => return Err(Failure::io(&shown, &error.into())),
+                Err(error) => return Err(Failure::io(&source, &error.into())),
             }
-            rustix::fs::symlinkat(&target, &parent, base).at(&shown)?;
+            rustix::fs::symlinkat(&target, &parent, base).at(&source)?;
         } else if meta.is_file() {
             let (mut file, _) = open_named(&source, OFlags::RDONLY).at(&source)?;
-            copy(&mut file, &parent, base, mode).at(&shown)?;
+            copy(&mut file, &parent, base, mode).at(&source)?;
         } else {
             let line = format!(
                 "{}: neither a file nor a folder nor a link",
@@ -75,13 +74,17 @@ fn folder(tree: &mut Tree, root: &RootDir, from: &Path, below: &[u8], depth: usi
             );
             return Err(Failure::because(Code::FILESYS_IO, line));
         }
-        tree.overlay(&path, meta.mode() | READABLE)?;
+        tree.overlay(&path, meta.mode())?;
     }
     Ok(())
 }
 
 fn copy(file: &mut File, parent: &impl AsFd, base: &Path, mode: u32) -> io::Result<()> {
-    let mut new = WholeFile::below(parent.as_fd(), base, Access::Mode(mode | READABLE))?;
+    let readable = match rustix::process::geteuid().is_root() {
+        true => 0,
+        false => READABLE,
+    };
+    let mut new = WholeFile::below(parent.as_fd(), base, Access::Mode(mode | readable))?;
     io::copy(file, &mut new)?;
     new.place(Durability::Cache)
 }

@@ -10,14 +10,21 @@ use super::tree::{MACHINE_ID, Tree};
 use crate::error::{Code, Failure, Outcome};
 
 impl Tree {
-    /// Makes the root itself what is shown, and gives it another name, which nothing has, or an empty folder.
+    /// Makes the root itself what is shown.
     ///
     /// # Errors
-    /// Something cannot be changed; the name is that of something else.
-    pub fn become_dir(&self, target: &Path) -> Outcome<()> {
+    /// Something cannot be changed.
+    pub fn become_dir(&self) -> Outcome<()> {
         let root = self.root.fd().try_clone_to_owned();
         let root = root.map_err(|error| Failure::io(self.root.path(), &error))?;
-        self.settle(root, &mut Vec::new(), 0)?;
+        self.settle(root, &mut Vec::new(), 0)
+    }
+
+    /// Gives the root another name, which nothing has, or an empty folder.
+    ///
+    /// # Errors
+    /// The name is that of something else.
+    pub fn move_to(&self, target: &Path) -> Outcome<()> {
         let moved = std::fs::rename(self.root.path(), target);
         moved.map_err(|error| match error.kind() {
             std::io::ErrorKind::DirectoryNotEmpty | std::io::ErrorKind::AlreadyExists => {

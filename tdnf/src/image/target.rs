@@ -10,6 +10,9 @@ const TAG: &str = "latest";
 /// Longest tag, by the specification of the distribution API.
 const MAX_TAG: usize = 128;
 
+/// The path that means standard output.
+const STDOUT: &str = "-";
+
 /// The kinds of targets, by their names.
 const KINDS: [&str; 5] = ["oci", "oci-archive", "docker-archive", "tar", "dir"];
 
@@ -24,6 +27,8 @@ pub enum Target {
     DockerArchive(PathBuf, Option<String>),
     /// The tree as a tar file.
     Tar(PathBuf),
+    /// The same to standard output.
+    Stdout,
     /// The tree as a folder.
     Dir(PathBuf),
 }
@@ -42,15 +47,19 @@ impl Target {
         if rest.is_empty() || rest.starts_with(':') {
             return Err(wrong("a path is expected behind the colon"));
         }
-        let tagged = || -> Outcome<(PathBuf, String)> {
-            let (path, tag) = match rest.rsplit_once(':') {
-                Some((path, tag)) if !tag.contains('/') => (path, tag),
-                _ => (rest, TAG),
+        if rest == STDOUT {
+            return match kind {
+                "tar" => Ok(Self::Stdout),
+                _ => Err(wrong("tar: alone goes to standard output")),
             };
+        }
+        let tagged = || -> Outcome<(PathBuf, String)> {
+            // As other tools read it: a layout could have more in its names, and no registry takes them.
+            let (path, tag) = rest.split_once(':').unwrap_or((rest, TAG));
             match is_tag(tag) {
                 true => Ok((path.into(), tag.to_owned())),
                 false => Err(wrong(
-                    "a tag has letters, digits, '_', '.' and '-', 128 of them at most",
+                    "behind the second colon is the tag, of letters, digits, '_', '.' and '-', 128 of them at most",
                 )),
             }
         };
@@ -83,7 +92,13 @@ impl Target {
             | Self::DockerArchive(path, _)
             | Self::Tar(path)
             | Self::Dir(path) => path,
+            Self::Stdout => Path::new(STDOUT),
         }
+    }
+
+    /// Whether it holds a tree alone, without layers and without what an image says of itself.
+    pub fn is_flat(&self) -> bool {
+        matches!(self, Self::Tar(_) | Self::Stdout | Self::Dir(_))
     }
 }
 
@@ -129,10 +144,7 @@ mod tests {
             parse("oci:y:1.0"),
             Ok(Target::Oci("y".into(), "1.0".into()))
         );
-        assert_eq!(
-            parse("oci:a:b/c"),
-            Ok(Target::Oci("a:b/c".into(), "latest".into()))
-        );
+        assert_eq!(parse("tar:-"), Ok(Target::Stdout));
         assert_eq!(parse("tar:a:b"), Ok(Target::Tar("a:b".into())));
         let named = Some("a.example:5000/b/c:latest".to_owned());
         assert_eq!(
@@ -145,6 +157,10 @@ mod tests {
             "oci::t",
             "oic:x",
             "oci:x:-",
+            "oci:a:b/c",
+            "oci:a:b:c",
+            "oci:-",
+            "dir:-",
             "docker-archive:x:A b",
         ] {
             assert!(parse(wrong).is_err(), "{wrong}");

@@ -189,13 +189,14 @@ impl Entry<'_> {
 }
 
 impl Tree {
-    /// Reads what the packages of a database say of the files below `root`; `base` is what was there before they came.
+    /// Reads what the packages of a database, if there is one, say of the files below `root`; `base` is what was there
+    /// before they came.
     ///
     /// # Errors
     /// The root or the database cannot be read.
     pub fn read(
         root: &Path,
-        db: &Db,
+        db: Option<&Db>,
         rules: Rules,
         base: BTreeMap<Vec<u8>, BaseEntry>,
     ) -> Outcome<Self> {
@@ -203,10 +204,12 @@ impl Tree {
         let failed = |error: std::io::Error| Failure::io(&root.path().join("etc/passwd"), &error);
         let owners = Owners::read(&root).map_err(failed)?;
         let mut numbered = Vec::new();
-        db.for_each(&mut |hnum, header| {
-            numbered.push((PackageRow::of(&header), hnum));
-            ControlFlow::Continue(())
-        })?;
+        if let Some(db) = db {
+            db.for_each(&mut |hnum, header| {
+                numbered.push((PackageRow::of(&header), hnum));
+                ControlFlow::Continue(())
+            })?;
+        }
         numbered.sort();
         let mut tree = Self {
             packages: numbered.iter().map(|(row, _)| row.clone()).collect(),
@@ -218,9 +221,8 @@ impl Tree {
         };
         let mut places = HashMap::new();
         for (package, (row, hnum)) in numbered.iter().enumerate() {
-            let Some(header) = db.get(*hnum)? else {
-                continue;
-            };
+            let header = db.map(|db| db.get(*hnum)).transpose()?.flatten();
+            let Some(header) = header else { continue };
             let files = FileList::from_header(&header).map_err(|error| {
                 Failure::because(Code::BASE, format!("package {}: {error}", row.name))
             })?;

@@ -4,6 +4,7 @@ mod write;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
+use std::io::{IsTerminal, stdout};
 use std::path::{Path, PathBuf};
 
 use cli_kit::OutputMode;
@@ -20,7 +21,7 @@ use crate::error::{At, Code, Failure, Outcome};
 use crate::goal::{Goal, Verb};
 use crate::image::{
     Base, BaseEntry, Compression, ImageFile, PackageRow, Rules, SbomKind, Target, Tree, Workplace,
-    lay_over, namespace, replace_database,
+    check_archs, lay_over, namespace, replace_database,
 };
 use crate::interrupt::Phase;
 use crate::screen::{JsonShape, Screen};
@@ -91,20 +92,27 @@ const MAX_LAYERS: usize = 100;
 fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let wanted = Wanted::of(session)?;
     let is_locked = session.args.options.locked.locked.is_some();
-    if wanted.erased.is_empty() && !is_locked {
+    if wanted.base.is_none() && !is_locked {
         change::require(words, Words::Needed)?;
     }
     let mut archs = wanted.file.arch.clone();
     if archs.is_empty() {
         archs.push(session.settings.arch.clone());
     }
-    let single = matches!(
-        wanted.target,
-        Target::DockerArchive(..) | Target::Tar(_) | Target::Dir(_)
-    );
+    let single = wanted.target.is_flat() || matches!(wanted.target, Target::DockerArchive(..));
     if single && archs.len() > 1 {
         let line = format!("{}: this target holds one architecture", wanted.output);
         return Err(Failure::invalid(line));
+    }
+    if let (true, Some(path)) = (archs.len() > 1, wanted.files().next()) {
+        let line = format!(
+            "{}: a bill is about the image of one architecture, and there are {}",
+            path.display(),
+            archs.len()
+        );
+        return Err(Failure::invalid(line).hint(
+            "without a file behind it, --sbom KIND keeps the bill of each beside it in the image",
+        ));
     }
     let machine = &session.settings.environment.machine;
     for arch in archs
@@ -125,6 +133,8 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         Target::Dir(path) => parent_of(path),
         _ => session.settings.environment.temporary.clone(),
     };
+    // What lies below it is told by its whole path.
+    let parent = std::fs::canonicalize(&parent).at(&parent)?;
     // One for the pieces of an archive, whatever the number of architectures.
     let place = Workplace::new(&parent, &session.interrupt)?;
     if matches!(wanted.target, Target::Dir(_)) && wanted.recorded {
@@ -140,7 +150,11 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let image = session.interrupt.during(Phase::Undoable, || {
         write::write(session, &wanted, &built, &place)
     })?;
-    session.printer.show(&image);
+    match wanted.target {
+        // The data are out already.
+        Target::Stdout => session.printer.err(&image.blob.digest),
+        _ => session.printer.show(&image),
+    }
     Ok(0)
 }
 
@@ -209,6 +223,8 @@ impl Wanted {
             return Err(Failure::invalid(line));
         }
         file.config()?;
+        file.check_texts()?;
+        check_archs(&file.arch)?;
         let base = file.base.as_deref().map(|text| match Target::parse(text) {
             Ok(Target::Oci(path, tag)) => Ok((path, tag)),
             _ => Err(Failure::invalid(format!(
@@ -235,6 +251,10 @@ impl Wanted {
             Ok((SbomKind::parse(kind)?, path))
         });
         let bills = bills.collect::<Outcome<Vec<_>>>()?;
+        if target == Target::Stdout && (session.printer.mode().json || stdout().is_terminal()) {
+            let line = format!("{output}: no place for a tar file: a terminal, or JSON goes there");
+            return Err(Failure::invalid(line).hint("send it on, as in `| docker import -`"));
+        }
         let keeps = matches!(target, Target::Oci(..) | Target::OciArchive(..));
         if !keeps && bills.iter().any(|(_, path)| path.is_none()) {
             let line = format!(
@@ -244,7 +264,7 @@ impl Wanted {
         }
         let files = bills.iter().filter_map(|(_, path)| path.as_deref());
         let archive = match &target {
-            Target::Oci(..) | Target::Dir(_) => None,
+            Target::Oci(..) | Target::Dir(_) | Target::Stdout => None,
             one => Some(one.path()),
         };
         for path in files.chain(archive) {
@@ -262,7 +282,7 @@ impl Wanted {
                 "{output}: this target is not packed"
             )));
         }
-        if layers > 1 && matches!(target, Target::Tar(_) | Target::Dir(_)) {
+        if layers > 1 && target.is_flat() {
             return Err(Failure::invalid(format!(
                 "{output}: this target has no layers"
             )));
@@ -282,6 +302,11 @@ impl Wanted {
             compression,
             layers,
         })
+    }
+
+    /// The files that bills go to.
+    fn files(&self) -> impl Iterator<Item = &Path> {
+        self.bills.iter().filter_map(|(_, path)| path.as_deref())
     }
 
     fn compression(&self) -> Compression {
@@ -338,6 +363,12 @@ fn fill(
     if !wanted.recorded {
         Workplace::hide_mounts();
     }
+    if let (Some((dir, _)), None) = (&wanted.base, session.db()?) {
+        session.printer.err(&format!(
+            "warning: base image {}: it has no rpm database: none of its packages is known",
+            dir.display()
+        ));
+    }
     let given = session.settings.environment.source_date;
     let created = base.as_ref().map_or(0, Base::created);
     let mut epoch = given.unwrap_or(created);
@@ -348,8 +379,16 @@ fn fill(
         let request = request.with(&wanted.erased);
         change::perform(&session, packages, Verb::Erase, &request)?;
     }
-    if !words.is_empty() || session.args.options.locked.locked.is_some() {
-        let Some((goal, prepared)) = plan(&session, words)? else {
+    let planned = match words.is_empty() && session.args.options.locked.locked.is_none() {
+        true => None,
+        false => match plan(&session, words) {
+            // The image below has them all.
+            Err(failure) if base.is_some() && failure.code == Code::CLI_NOTHING_TO_DO => None,
+            planned => Some(planned?),
+        },
+    };
+    if let Some(planned) = planned {
+        let Some((goal, prepared)) = planned else {
             return Ok(None);
         };
         if given.is_none() {
@@ -439,9 +478,7 @@ fn read(
 ) -> Outcome<Tree> {
     let settings = &session.settings;
     let location = session.db_location()?;
-    let db = session
-        .db()?
-        .ok_or_else(|| Failure::because(Code::BASE, "image: no rpm database was made"))?;
+    let db = session.db()?;
     let database = location
         .dir
         .strip_prefix(&settings.root)
@@ -453,9 +490,11 @@ fn read(
         caps: !settings.tsflags.no_caps,
         database: database.to_owned(),
     };
-    let mut tree = Tree::read(&settings.root, &db, rules, base)?;
+    let mut tree = Tree::read(&settings.root, db.as_ref(), rules, base)?;
+    let is_there = db.is_some();
     drop(db);
     match wanted.file.rpmdb {
+        _ if !is_there => {}
         Some(false) => replace_database(&settings.root, database, tree.packages())?,
         // Whoever reads leaves traces in the file that readers share.
         _ => rpm_db::make_reproducible(&location)?,

@@ -1,14 +1,17 @@
 //! A filled root becomes what the target holds, and bills of materials.
 
 use std::collections::BTreeSet;
+use std::io::Write;
+use std::path::Path;
 
-use whole_file::{Access, Durability};
+use serde_json::Value;
+use whole_file::{Access, Durability, Waiting, WholeFile};
 
 use super::{Filled, Wanted};
 use crate::error::{At, Outcome};
 use crate::image::{
-    Billed, Entry, Image, PackageRow, Parts, Pieces, Referrer, Target, Workplace, spread,
-    write_dir, write_tar,
+    Billed, Built, Entry, Image, PackageRow, Parts, Pieces, Referrer, Target, Workplace, spread,
+    write_tar,
 };
 use crate::session::Session;
 use crate::view::image::BuiltImage;
@@ -26,7 +29,7 @@ pub(super) fn write(
     });
     let configs = configs.collect::<Outcome<Vec<_>>>()?;
     let annotations = &wanted.file.annotations;
-    let flat = matches!(wanted.target, Target::Tar(_) | Target::Dir(_));
+    let flat = wanted.target.is_flat();
     let mut each = |entry: Option<&Entry<'_>>| match entry {
         None => session.go_on(),
         Some(socket) => {
@@ -58,61 +61,75 @@ pub(super) fn write(
     let parts: Vec<Parts<'_>> = parts.collect();
     let epoch = built.iter().map(|one| one.epoch).max().unwrap_or(0);
     let trees = built.iter().map(|one| &one.tree).zip(&parts);
-    let (top, layers) = match &wanted.target {
-        Target::Tar(path) => {
-            let mut tar = None;
+    let mut layers = Vec::new();
+    let mut top = Built::default();
+    let pieces;
+    let mut deeds: Vec<Deed<'_>> = Vec::new();
+    match &wanted.target {
+        Target::Stdout => {
             for (tree, parts) in trees {
-                tar = Some(write_tar(path, tree, parts, &mut each)?);
+                let shown = Path::new("standard output");
+                let out = std::io::stdout().lock();
+                (_, top) = write_tar(out, shown, tree, parts, &mut each)?;
             }
-            (tar.unwrap_or_default(), Vec::new())
+        }
+        Target::Tar(path) => {
+            for (tree, parts) in trees {
+                let file = WholeFile::new(path, Access::Umask).at(path)?;
+                let (file, tar) = write_tar(file, path, tree, parts, &mut each)?;
+                top = tar;
+                deeds.push(placing(path, file.wait(Durability::Synced).at(path)?));
+            }
         }
         Target::Dir(path) => {
-            let mut dir = None;
             for (tree, parts) in trees {
-                dir = Some(write_dir(path, tree, parts, &mut each)?);
+                (_, top) = write_tar(std::io::sink(), path, tree, parts, &mut each)?;
+                tree.become_dir()?;
+                deeds.push(Box::new(|| tree.move_to(path)));
             }
-            (dir.unwrap_or_default(), Vec::new())
         }
         target => {
-            let pieces = match target {
+            pieces = match target {
                 Target::Oci(path, _) => Pieces::new(path, true)?,
                 _ => Pieces::new(&place.layout(), false)?,
             };
             let images = trees.map(|(tree, parts)| pieces.image(tree, parts, &mut each));
             let images = images.collect::<Outcome<Vec<Image>>>()?;
-            let top = pieces.index(&images, annotations)?;
+            top = pieces.index(&images, annotations)?;
+            let all = images.iter().flat_map(|image| &image.layers);
+            layers.extend(all.cloned());
             match target {
                 Target::Oci(_, tag) => {
                     let referrers = refer(&pieces, wanted, built, &images, tag)?;
-                    pieces.tag(&images, &top, tag, &referrers)?;
+                    let (pieces, top) = (&pieces, top.clone());
+                    let tag = move || pieces.tag(&images, &top, tag, &referrers);
+                    deeds.push(Box::new(tag));
                 }
                 Target::OciArchive(path, tag) => {
                     let referrers = refer(&pieces, wanted, built, &images, tag)?;
                     pieces.tag(&images, &top, tag, &referrers)?;
-                    pieces.archive(path, &images, (&top, &referrers), epoch)?;
+                    let file = pieces.archive(path, &images, (&top, &referrers), epoch)?;
+                    deeds.push(placing(path, file));
                 }
                 Target::DockerArchive(path, name) => {
                     for image in &images {
-                        pieces.docker_archive(path, image, name.as_deref(), epoch)?;
+                        let file = pieces.docker_archive(path, image, name.as_deref(), epoch)?;
+                        deeds.push(placing(path, file));
                     }
                 }
-                Target::Tar(_) | Target::Dir(_) => {}
+                Target::Stdout | Target::Tar(_) | Target::Dir(_) => {}
             }
-            let layers = images.into_iter().flat_map(|image| image.layers).collect();
-            (top, layers)
         }
-    };
+    }
     for (kind, path) in &wanted.bills {
         for (one, path) in built.iter().zip(path) {
             let document = kind.document(&one.billed(wanted, &top.digest));
-            whole_file::replace(
-                path,
-                document.to_string().as_bytes(),
-                Access::Umask,
-                Durability::Synced,
-            )
-            .at(path)?;
+            deeds.push(written(path, &document)?);
         }
+    }
+    // All that is new is there.
+    for deed in deeds {
+        deed()?;
     }
     let packages = built.iter().flat_map(|one| one.tree.packages());
     let packages: BTreeSet<String> = packages.map(PackageRow::nevra).collect();
@@ -122,6 +139,20 @@ pub(super) fn write(
         layers,
         packages: packages.into_iter().collect(),
     })
+}
+
+/// What gives something that is complete its name.
+type Deed<'a> = Box<dyn FnOnce() -> Outcome<()> + 'a>;
+
+fn placing<'a>(path: &'a Path, file: Waiting<'a>) -> Deed<'a> {
+    Box::new(move || file.place().at(path))
+}
+
+/// Writes a document beside the place that it will have.
+fn written<'a>(path: &'a Path, document: &Value) -> Outcome<Deed<'a>> {
+    let mut file = WholeFile::new(path, Access::Umask).at(path)?;
+    file.write_all(document.to_string().as_bytes()).at(path)?;
+    Ok(placing(path, file.wait(Durability::Synced).at(path)?))
 }
 
 /// Bills of materials that are kept beside the images.

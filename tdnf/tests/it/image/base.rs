@@ -313,3 +313,54 @@ fn row_140_a_hostile_base_image() {
     assert!(!pipe.metadata().unwrap().is_file());
     assert!(place.left().is_empty());
 }
+
+/// Words whose packages the base has are no end, and none are needed: the image has what else was asked for. A base
+/// without a database is said.
+#[test]
+fn an_image_upon_another_needs_no_packages() {
+    if unprivileged() || !has("skopeo") {
+        return;
+    }
+    let place = Place::new();
+    let layout = place.path("layout").display().to_string();
+    let base = format!("oci:{layout}:base");
+    place.digest(place.command(&[]), &base, &["tiny-shell", "left", "config"]);
+    let layers = |tag: &str| {
+        let text = ok(Command::new("skopeo").args(["inspect", &format!("oci:{layout}:{tag}")]));
+        let seen: Value = serde_json::from_str(&text).unwrap();
+        (
+            seen["Layers"].as_array().unwrap().len(),
+            seen["Labels"]["a"].clone(),
+        )
+    };
+    let names = |tag: &str| {
+        let root = unpacked(&place, &format!("{layout}:{tag}"), &format!("bundle-{tag}"));
+        Rpm::on_root(&root).ok(&["-qa", "--qf", "%{NAME} "])
+    };
+    for (tag, words) in [("there", &["config"][..]), ("none", &[])] {
+        let mut command = place.command(&["--label", "a=b"]);
+        command.args(["--base", &base, "--erase", "left"]);
+        place.digest(command, &format!("oci:{layout}:{tag}"), words);
+        assert_eq!(layers(tag), (2, json!("b")));
+        if has("umoci") {
+            let names = names(tag);
+            assert!(
+                names.contains("config ") && !names.contains("left "),
+                "{names}"
+            );
+        }
+    }
+    let overlay = place.path("overlay");
+    fs::create_dir(&overlay).unwrap();
+    fs::write(overlay.join("own"), "x").unwrap();
+    let dir = place.path("bare");
+    layout_of(&dir, &tar_of(&[("there", b'0', "", "theirs")]));
+    let mut command = place.command(&["--overlay", &overlay.display().to_string()]);
+    command.arg("--base").arg(format!("oci:{}", dir.display()));
+    let file = place.path("bare.tar");
+    let run = program::run(command.arg("-o").arg(format!("tar:{}", file.display()))).ok();
+    let line = "it has no rpm database: none of its packages is known";
+    assert_eq!(run.err.matches(line).count(), 1, "{run:?}");
+    let list = ok(Command::new("tar").arg("-tf").arg(&file));
+    assert_eq!(list, "own\nthere\n");
+}

@@ -131,6 +131,52 @@ fn bills_of_materials_name_every_package() {
     validate(&place.path("a.cdx.json"), "cyclonedx", CYCLONEDX);
 }
 
+/// A bill that cannot be written leaves the old image, whatever the target is; of several architectures there is no one
+/// bill.
+#[test]
+fn an_image_and_its_bills_are_new_together() {
+    if unprivileged() {
+        return;
+    }
+    let place = Place::new();
+    let path = |name: &str| place.path(name).display().to_string();
+    let bill = format!("spdx:{}", path("none/a.json"));
+    for target in ["oci", "oci-archive", "docker-archive", "tar", "dir"] {
+        let file = place.path(target);
+        let target = format!("{target}:{}", file.display());
+        let run = place.refused(&["--sbom", &bill, "-o", &target, "config"]);
+        run.says(&["none/a.json", "No such file or directory"]);
+        assert!(
+            !file.join("index.json").exists() && !file.is_file(),
+            "{target}"
+        );
+        if target.starts_with("dir") {
+            assert!(!file.exists());
+            continue;
+        }
+        place.digest(place.command(&[]), &target, &["config"]);
+        let kept = || match file.is_dir() {
+            true => fs::read(file.join("index.json")).unwrap(),
+            false => fs::read(&file).unwrap(),
+        };
+        let before = kept();
+        place.refused(&["--sbom", &bill, "-o", &target, "kinds"]);
+        assert_eq!(kept(), before, "{target}");
+    }
+    assert!(place.left().is_empty());
+    let target = format!("oci:{}", path("oci"));
+    let words = [
+        "--setopt=tsflags=noscripts",
+        "--arch",
+        "x86_64",
+        "--arch",
+        "aarch64",
+    ];
+    let bill = format!("spdx:{}", path("a.json"));
+    let run = place.refused(&[&words[..], &["--sbom", &bill, "-o", &target, "config"]].concat());
+    run.says(&["a bill is about the image of one architecture"]);
+}
+
 const SPDX: &str = "import sys\n\
     from spdx_tools.spdx.parser.parse_anything import parse_file\n\
     from spdx_tools.spdx.validation.document_validator import validate_full_spdx_document\n\

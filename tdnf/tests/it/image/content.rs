@@ -9,6 +9,7 @@ use testkit::program::{self, ok};
 use testkit::rpm::Rpm;
 
 use super::{PACKAGES, Place};
+use crate::scene::{Scene, package};
 
 /// Instead of a database there are the lists of the scanners, with what rpm itself prints in that form.
 #[test]
@@ -218,5 +219,114 @@ fn two_architectures_are_one_index() {
     if !fs::exists("/proc/sys/fs/binfmt_misc/qemu-s390x").unwrap_or(false) {
         let run = place.refused(&["--arch", "s390x", "-o", &target, "nosuch"]);
         run.says(&["scriptlets of s390x do not run on this machine"]);
+    }
+}
+
+/// What the overlay says is what is in the image, a mode without any right, too; what stands in its way is named as it was
+/// typed. A folder as target has nothing that the run itself left, and is what the tar file has.
+#[test]
+fn an_overlay_keeps_its_modes_and_a_folder_has_no_traces() {
+    if unprivileged() {
+        return;
+    }
+    let place = Place::new();
+    let path = |name: &str| place.path(name).display().to_string();
+    let overlay = place.path("overlay");
+    fs::create_dir_all(overlay.join("etc")).unwrap();
+    fs::write(overlay.join("etc/closed"), "x").unwrap();
+    fs::set_permissions(
+        overlay.join("etc/closed"),
+        fs::Permissions::from_mode(0o000),
+    )
+    .unwrap();
+    let with = || place.command(&["--overlay", &path("overlay")]);
+    let digest = place.digest(with(), &format!("tar:{}", path("root.tar")), &PACKAGES);
+    let list = ok(Command::new("tar").arg("-tvf").arg(place.path("root.tar")));
+    let line = list.lines().find(|line| line.ends_with(" etc/closed"));
+    assert!(line.unwrap().starts_with("----------"), "{list}");
+    assert_eq!(
+        place.digest(with(), &format!("dir:{}", path("tree")), &PACKAGES),
+        digest
+    );
+    let tree = place.path("tree");
+    let mode = tree.join("etc/closed").metadata().unwrap().permissions();
+    assert_eq!(mode.mode() & 0o7777, 0);
+    let mut beside = with();
+    beside.current_dir(place.path(""));
+    assert_eq!(place.digest(beside, "dir:beside", &PACKAGES), digest);
+    let left = ok(Command::new("find")
+        .arg(place.path("beside"))
+        .arg(&tree)
+        .args(["-name", ".*"]));
+    assert_eq!(left, "", "nothing that no package brought");
+    fs::create_dir_all(overlay.join("etc/small.conf/below")).unwrap();
+    let target = format!("tar:{}", path("never.tar"));
+    let run = program::run(with().args(["-o", &target]).args(PACKAGES)).failed();
+    run.says(&[&path("overlay/etc/small.conf")]);
+    assert!(!place.path("never.tar").exists());
+}
+
+/// A tree to standard output is the same bytes as the file; its digest is told beside it.
+#[test]
+fn a_tree_goes_to_standard_output() {
+    if unprivileged() {
+        return;
+    }
+    let place = Place::new();
+    let file = place.path("root.tar");
+    let digest = place.image(&format!("tar:{}", file.display()));
+    let mut command = place.command(&[]);
+    let out = command.args(["-o", "tar:-"]).args(PACKAGES).output();
+    let out = out.unwrap();
+    assert!(out.status.success(), "{out:?}");
+    assert_eq!(out.stdout, fs::read(&file).unwrap());
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert_eq!(said.lines().last(), Some(&*digest), "{said}");
+    place
+        .refused(&["-j", "-o", "tar:-", "config"])
+        .says(&["no place for a tar file"]);
+    place
+        .refused(&["-o", "oci:-", "config"])
+        .says(&["tar: alone goes to standard output"]);
+}
+
+/// While another run uses the cache package files stay in it; alone, a run removes its own. Runs at the same time do not
+/// take files away from each other.
+#[test]
+fn runs_share_a_cache() {
+    if unprivileged() {
+        return;
+    }
+    let names = ["one", "two", "three"];
+    let packages = names.map(|name| package(name, "1", ""));
+    let (scene, _) = Scene::with(&packages.iter().collect::<Vec<_>>());
+    let image = |name: &str| {
+        let target = format!("tar:{}", scene.path(name).display());
+        let folder = format!("TMPDIR={}", scene.path("").display());
+        let words = [&["-y", "-q", "image", "-o", &target], &names[..]].concat();
+        scene.tdnf_under(&["env", &folder], &words).ok().out
+    };
+    let cache = scene.root().join("var/cache/tdnf");
+    let files = || {
+        let found = ok(Command::new("find").arg(&cache).args(["-name", "*.rpm"]));
+        found.lines().count()
+    };
+    let digest = image("alone.tar");
+    assert_eq!(files(), 0);
+    let other = fs::File::open(cache.join(".in-use")).unwrap();
+    rustix::fs::flock(&other, rustix::fs::FlockOperation::LockShared).unwrap();
+    assert_eq!(image("beside.tar"), digest);
+    assert_eq!(files(), names.len());
+    drop(other);
+    image("alone.tar");
+    assert_eq!(files(), 0);
+    for _ in 0..5 {
+        std::thread::scope(|scope| {
+            let image = &image;
+            let runs = ["a.tar", "b.tar", "c.tar"].map(|name| scope.spawn(move || image(name)));
+            for run in runs {
+                assert_eq!(run.join().unwrap(), digest);
+            }
+        });
     }
 }

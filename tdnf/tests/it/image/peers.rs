@@ -193,6 +193,12 @@ fn an_image_is_told_as_json_and_refusals_name_the_way_out() {
     assert_eq!(second["Image"], first);
     fs::write(place.path("bad.toml"), "entrypiont = [\"/bin/sh\"]\n").unwrap();
     let bad = path("bad.toml");
+    fs::write(
+        place.path("twice.toml"),
+        "arch = [\"x86_64\", \"x86_64\"]\n",
+    )
+    .unwrap();
+    let twice = path("twice.toml");
     fs::create_dir(place.path("other")).unwrap();
     fs::write(place.path("other/file"), "x").unwrap();
     let other = format!("oci:{}", path("other"));
@@ -206,6 +212,26 @@ fn an_image_is_told_as_json_and_refusals_name_the_way_out() {
         (
             &["-o", "oci:x", "--layers", "0", "config"],
             "1 to 100 are possible",
+        ),
+        (
+            &["-o", "oci:x", "--image-config", &twice, "config"],
+            "arch: x86_64 stands twice",
+        ),
+        (
+            &["-o", "oci:x", "--arch", "amd65", "config"],
+            "images are known of aarch64, ",
+        ),
+        (
+            &["-o", "oci:x", "--label", "a=b\nc", "config"],
+            "labels: \"b\\nc\": control characters have no place in it",
+        ),
+        (
+            &["-o", "oci:x", "--workdir", "/a\x1b[1m", "config"],
+            "workdir: ",
+        ),
+        (
+            &["-o", "oci:x:a/b", "config"],
+            "behind the second colon is the tag",
         ),
         (
             &["-o", "oci:x", "--port", "x", "config"],
