@@ -134,8 +134,11 @@ pub(super) fn verify(
                     // The next run fetches it again.
                     let _ = std::fs::remove_file(&item.path);
                 }
-                let location = change.origin.as_ref().map_or("", |origin| &origin.location);
-                return Err(failure.detail(format!("Error processing package: {location}")));
+                // Locks of other makers say no location.
+                let location = change.origin.as_ref().map(|origin| origin.location.clone());
+                let name = location.filter(|location| !location.is_empty());
+                let name = name.unwrap_or_else(|| change.package.nevra());
+                return Err(failure.detail(format!("Error processing package: {name}")));
             }
         }
     }

@@ -1,18 +1,25 @@
 //! A lock of what the solver finds for an empty root, and of what is installed.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::BufReader;
+use std::path::Path;
 
 use repo_client::without_login;
 use rpm_pkg::digest::{Digest, DigestAlgo};
+use rpm_pkg::header::{Header, tag};
+use rpm_pkg::package::Package;
 use rpm_repo::layout::tidied;
 use rpm_repo::lock::{Lock, LockReason, LockedArch, LockedPackage, LockedRepo, Signer};
 use rpm_solv::SolvableId;
+use rustix::fs::OFlags;
+use whole_file::open_named;
 
 use super::{FILE, put};
 use crate::change;
 use crate::commands::change::{goal_of, request, tell_idle_excludes};
 use crate::commands::files;
-use crate::error::{Code, Failure, Outcome};
+use crate::error::{At, Code, Failure, Outcome};
 use crate::goal::{self, Request, Verb};
 use crate::plan::{ChangeReason, PackageOrigin, Plan, PlannedAction, PlannedChange};
 use crate::session::{Freshness, LoadedRepo, PRIMARY, Packages, Session, digest_of, offered_keys};
@@ -36,7 +43,7 @@ pub(super) fn write(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     for arch in architectures(session)? {
         let section = on(session, &arch, None, |session| {
             let (packages, plan) = solve(session, words, |_, _| Ok(()))?;
-            section(session, &packages, &plan, None)
+            section(session, &packages, &plan, None, &mut |_, _| Ok(()))
         })?;
         lock.architectures.insert(arch, section);
     }
@@ -112,12 +119,13 @@ pub(super) fn solve(
 }
 
 /// The section of a plan. Packages of `known` that are the same file keep their signer; the others are fetched and
-/// judged.
+/// judged, and `each` sees their files.
 pub(super) fn section(
     session: &Session<'_>,
     packages: &Packages,
     plan: &Plan,
     known: Option<&LockedArch>,
+    each: &mut dyn FnMut(&PlannedChange, &Path) -> Outcome<()>,
 ) -> Outcome<LockedArch> {
     let known = known.map_or(&[][..], |known| &known.packages);
     let known: BTreeMap<(String, String), &LockedPackage> = known
@@ -152,6 +160,7 @@ pub(super) fn section(
             None => {
                 let (signer, path) = judged.remove(&next).ok_or_else(|| lost(change))?;
                 next += 1;
+                each(change, &path)?;
                 let checksum = strong.map_or_else(|| digest_of(DigestAlgo::Sha256, &path), Ok)?;
                 (signer, Some(checksum))
             }
@@ -312,18 +321,26 @@ pub(super) fn write_installed(session: &Session<'_>) -> Outcome<u8> {
             .push(id);
     }
     let (mut plan, mut missing) = (Plan::default(), Vec::new());
-    let mut words = BTreeSet::new();
+    let (mut words, mut numbers) = (BTreeSet::new(), BTreeMap::new());
     for id in pool.repo_solvables(packages.installed) {
         let (name, nevra) = (pool.name(id), packages.package_id(id).nevra());
         // Keys are records that no repository offers.
         if name == "gpg-pubkey" {
             continue;
         }
+        let facts = pool.plan_facts(id)?;
+        // Of several builds of one version the one of the same size is meant.
+        let rank = |other: &SolvableId| {
+            let size = pool.plan_facts(*other).map(|other| other.installed_size);
+            let differs = size.ok() != Some(facts.installed_size);
+            (differs, packages.priority(*other))
+        };
         let candidates = offered.get(&nevra).into_iter().flatten().copied();
-        let Some(best) = candidates.min_by_key(|id| packages.priority(*id)) else {
+        let Some(best) = candidates.min_by_key(rank) else {
             missing.push(nevra);
             continue;
         };
+        numbers.insert(nevra, facts.database_number);
         let reason = match auto.contains(name) {
             true => ChangeReason::Dependency,
             false => ChangeReason::User,
@@ -348,7 +365,9 @@ pub(super) fn write_installed(session: &Session<'_>) -> Outcome<u8> {
         return Err(failure.hint("only what a repository offers can be fetched again: enable the one that it came from, or make one of the files with --repofromdir ID,DIR"));
     }
     if plan.is_empty() {
-        return Err(Code::CLI_NOTHING_TO_DO.into());
+        let root = session.settings.root.display();
+        let line = format!("{root}: nothing is installed there");
+        return Err(Failure::because(Code::NO_MATCH, line));
     }
     plan.changes.sort_by(|a, b| a.package.cmp(&b.package));
     let mut lock = Lock {
@@ -356,8 +375,66 @@ pub(super) fn write_installed(session: &Session<'_>) -> Outcome<u8> {
         releasever: session.used_releasever()?,
         ..Lock::default()
     };
-    let section = section(session, &packages, &plan, None)?;
+    let db = session.db()?;
+    let mut others = Failure::new(Code::NO_MATCH);
+    let section = section(session, &packages, &plan, None, &mut |change, path| {
+        let nevra = change.package.nevra();
+        let number = numbers.get(&nevra).copied();
+        let header = match (&db, number) {
+            (Some(db), Some(number)) => db.get(number)?,
+            _ => None,
+        };
+        let (file, _) = open_named(path, OFlags::RDONLY).at(path)?;
+        let opened = Package::open(BufReader::new(file))
+            .map_err(|error| Failure::package(Code::RPMRC_FAIL, path, &error))?;
+        if let Some(why) = header.and_then(|header| difference(&header, &opened)) {
+            others.details.push(format!(
+                "{nevra}: what repository {} offers is another build than what is installed: {why}",
+                change.repo()
+            ));
+        }
+        Ok(())
+    })?;
+    if !others.details.is_empty() {
+        return Err(others.hint("reinstall them, or enable the repository that they came from and leave out this one with --disablerepo ID"));
+    }
     lock.architectures
         .insert(session.settings.arch.clone(), section);
     put(session, &lock, FILE)
+}
+
+/// What tells the build of a file from the installed one, as far as both say it.
+fn difference(installed: &Header, file: &Package<BufReader<File>>) -> Option<String> {
+    let text = |header: &Header, tag| {
+        let text = header.string(tag)?;
+        Some(String::from_utf8_lossy(text).into_owned())
+    };
+    let bytes = |header: &Header, tag| {
+        let bytes = header.bin(tag)?.iter();
+        Some(bytes.map(|byte| format!("{byte:02x}")).collect::<String>())
+    };
+    let built = |header: &Header| Some(header.u32(tag::BUILDTIME)?.to_string());
+    let pairs = [
+        (
+            "SHA-256 of the header",
+            text(installed, tag::SHA256HEADER),
+            text(&file.signature, tag::SHA256HEADER),
+        ),
+        (
+            "SHA-1 of the header",
+            text(installed, tag::SHA1HEADER),
+            text(&file.signature, tag::SHA1HEADER),
+        ),
+        (
+            "MD5 of header and payload",
+            bytes(installed, tag::SIGMD5),
+            bytes(&file.signature, tag::SIG_MD5),
+        ),
+        ("time of the build", built(installed), built(&file.header)),
+    ];
+    let mut told = pairs
+        .into_iter()
+        .filter_map(|(what, here, there)| Some((what, here?, there?)));
+    let (what, here, there) = told.find(|(_, here, there)| here != there)?;
+    Some(format!("{what} is {there}, and {here} is installed"))
 }

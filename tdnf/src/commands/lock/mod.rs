@@ -196,8 +196,14 @@ fn put(session: &Session<'_>, lock: &Lock, file: &str) -> Outcome<u8> {
 
 /// `--diff`.
 fn diff(session: &Session<'_>, old: &str, new: &str) -> Outcome<u8> {
-    let (old, new) = (read(session, old)?, read(session, new)?);
-    Ok(show(session, &compare(&old, &new)))
+    let (one, other) = ((old, read(session, old)?), (new, read(session, new)?));
+    for (this, that) in [(&one, &other), (&other, &one)] {
+        let archs = this.1.architectures.keys();
+        for arch in archs.filter(|arch| !that.1.architectures.contains_key(*arch)) {
+            session.printer.err(&format!("{arch}: only in {}", this.0));
+        }
+    }
+    Ok(show(session, &compare(&one.1, &other.1)))
 }
 
 /// What differs, by architecture.

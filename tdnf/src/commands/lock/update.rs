@@ -30,7 +30,7 @@ pub(super) fn update(session: &Session<'_>, file: &str, names: &[String]) -> Out
                 pin(session, packages, request, before, free)
             };
             let (packages, plan) = solve(session, &old.words, pins)?;
-            section(session, &packages, &plan, Some(before))
+            section(session, &packages, &plan, Some(before), &mut |_, _| Ok(()))
         })?;
         new.architectures.insert(arch.clone(), after);
     }

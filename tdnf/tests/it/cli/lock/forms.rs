@@ -98,6 +98,15 @@ fn both_foreign_formats_keep_the_set() {
         });
         assert_eq!(json(&read), expected);
     }
+    // No key is trusted yet.
+    let text = fs::read_to_string(&konflux).unwrap();
+    let text = text.replace("repoid: main", "repoid: nowhere");
+    let file = scene.write("nowhere.yaml", &text).display().to_string();
+    scene.tdnf(&["makecache"]).ok();
+    scene.refuses(
+        &["-y", "install", "--locked", &file],
+        &["Error processing package: app-1-1.noarch"],
+    );
     for file in [&konflux, &manifest] {
         scene.tdnf(&["lock", "--diff", &own, file]).ok();
         scene.tdnf(&["-y", "install", "--locked", file]).ok();
@@ -146,6 +155,13 @@ fn a_lock_has_a_section_for_each_architecture() {
         text
     );
     let file = scene.write("both.lock", &text).display().to_string();
+    let one = lock(&scene, &["--arch", "x86_64", "native"]);
+    let one = scene.write("one.lock", &one).display().to_string();
+    for (old, new, sign) in [(&file, &one, "-"), (&one, &file, "+")] {
+        let run = scene.tdnf(&["lock", "--diff", old, new]).ends(1);
+        assert_eq!(run.out, format!("{sign} native-1-1.aarch64\n"));
+        assert_eq!(run.err, format!("aarch64: only in {file}\n"));
+    }
     scene.tdnf(&["lock", "--check", &file]).ok();
     scene.tdnf(&["-y", "install", "--locked", &file]).ok();
     assert_eq!(scene.installed(), ["first-1", "native-2"]);

@@ -429,6 +429,35 @@ fn what_is_installed_can_be_locked() {
     );
 }
 
+/// The same version in other bytes is not what is installed; of two builds the one that is is locked. An empty root has
+/// nothing to lock.
+#[test]
+fn what_is_installed_is_locked_to_the_build() {
+    let Some((scene, _)) = scene() else { return };
+    let lock = ["lock", "--installed", "-o", "-"];
+    scene.tdnf(&["-y", "erase", "first"]).ok();
+    let line = format!("{}: nothing is installed there", scene.root().display());
+    scene.tdnf(&lock).refused(&[&line]);
+    scene.install(&["lib"]).ok();
+    let own = crate::scene::spec_of("lib", "1", &crate::scene::noise(20_000));
+    let other = RpmFile::read(&own.build()).signed(&scene.key);
+    publish(&scene, std::slice::from_ref(&other));
+    let run = scene.tdnf(&[&["--refresh"], &lock[..]].concat()).failed();
+    for words in [
+        "lib-1-1.noarch: what repository main offers is another build than what is installed",
+        "SHA-256 of the header is ",
+    ] {
+        assert!(run.err.contains(words), "{run:?}");
+    }
+    scene.publish("more", &[&package("lib", "1", "").signed(&scene.key)]);
+    scene.configure("more", "");
+    let text = scene.tdnf(&lock).ok().out;
+    assert_eq!(
+        json(&text)["architectures"]["x86_64"]["packages"][0]["repo"],
+        "more"
+    );
+}
+
 #[test]
 fn a_package_is_downloaded_to_a_folder() {
     let Some((scene, _)) = scene() else { return };
