@@ -25,6 +25,36 @@ pub struct PackageRow {
     pub vendor: String,
     /// Licence.
     pub license: String,
+    /// The strongest digest of it that the rpm database has: of its header, or of header and payload.
+    pub digest: Option<HeaderDigest>,
+}
+
+/// What an installed package is known by without its file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct HeaderDigest {
+    /// `SHA256`, `SHA1` or `MD5`.
+    pub algorithm: &'static str,
+    /// Hexadecimal.
+    pub hex: String,
+}
+
+impl HeaderDigest {
+    fn of(header: &Header) -> Option<Self> {
+        let text = |tag| Some(String::from_utf8_lossy(header.string(tag)?).into_owned());
+        let md5 = || {
+            let bytes = header.bin(tag::SIGMD5)?.iter();
+            Some(bytes.map(|byte| format!("{byte:02x}")).collect())
+        };
+        let of = |algorithm, hex: Option<String>| {
+            Some(Self {
+                algorithm,
+                hex: hex?,
+            })
+        };
+        of("SHA256", text(tag::SHA256HEADER))
+            .or_else(|| of("SHA1", text(tag::SHA1HEADER)))
+            .or_else(|| of("MD5", md5()))
+    }
 }
 
 impl PackageRow {
@@ -68,6 +98,7 @@ impl PackageRow {
             times: [tag::INSTALLTIME, tag::BUILDTIME].map(number),
             vendor: text(tag::VENDOR),
             license: text(tag::LICENSE),
+            digest: HeaderDigest::of(header),
         }
     }
 }

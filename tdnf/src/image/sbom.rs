@@ -55,6 +55,10 @@ const LICENSES: [&str; 40] = [
     "Zlib",
 ];
 
+/// Said of packages whose files are not here: those of a base.
+const NO_FILE: &str =
+    "the checksum is that of the header in the rpm database, not of the package file";
+
 /// The form of a bill.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum SbomKind {
@@ -173,6 +177,10 @@ fn spdx(billed: &Billed<'_>, packages: &[&PackageRow]) -> Value {
         });
         if let Some(checksum) = billed.checksums.get(&nevra) {
             package["checksums"] = json!([{"algorithm": "SHA256", "checksumValue": checksum}]);
+        } else if let Some(digest) = &row.digest {
+            package["checksums"] =
+                json!([{"algorithm": digest.algorithm, "checksumValue": digest.hex}]);
+            package["comment"] = json!(NO_FILE);
         }
         if !row.source.is_empty() {
             package["sourceInfo"] = json!(format!("built from {}", row.source));
@@ -229,11 +237,20 @@ fn cyclonedx(billed: &Billed<'_>, packages: &[&PackageRow]) -> Value {
             if !row.vendor.is_empty() {
                 component["supplier"] = json!({"name": row.vendor});
             }
+            let mut properties = Vec::new();
             if let Some(checksum) = billed.checksums.get(&nevra) {
                 component["hashes"] = json!([{"alg": "SHA-256", "content": checksum}]);
+            } else if let Some(digest) = &row.digest {
+                // The names are longer here: SHA-256.
+                let alg = digest.algorithm.replace("SHA", "SHA-");
+                component["hashes"] = json!([{"alg": alg, "content": digest.hex}]);
+                properties.push(json!({"name": "rpm:hash", "value": NO_FILE}));
             }
             if !row.source.is_empty() {
-                component["properties"] = json!([{"name": "rpm:sourcerpm", "value": row.source}]);
+                properties.push(json!({"name": "rpm:sourcerpm", "value": row.source}));
+            }
+            if !properties.is_empty() {
+                component["properties"] = json!(properties);
             }
             component
         })

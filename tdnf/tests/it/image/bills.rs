@@ -131,6 +131,45 @@ fn bills_of_materials_name_every_package() {
     validate(&place.path("a.cdx.json"), "cyclonedx", CYCLONEDX);
 }
 
+/// Packages of a base have no files here: their checksum is that of their header, as rpm has it.
+#[test]
+fn packages_of_a_base_have_checksums() {
+    if unprivileged() {
+        return;
+    }
+    let place = Place::new();
+    let path = |name: &str| place.path(name).display().to_string();
+    let base = format!("oci:{}:base", path("layout"));
+    place.digest(place.command(&[]), &base, &["kinds", "left"]);
+    let bills = ["spdx", "cyclonedx"].map(|kind| format!("{kind}:{}", path(kind)));
+    let mut command = place.command(&["--sbom", &bills[0], "--sbom", &bills[1]]);
+    command.args(["--base", &base]);
+    place.digest(command, &format!("dir:{}", path("tree")), &["config"]);
+    let json = |name: &str| -> Value {
+        serde_json::from_slice(&fs::read(place.path(name)).unwrap()).unwrap()
+    };
+    let rpm = Rpm::on_root(&place.path("tree"));
+    let (spdx, cyclonedx) = (json("spdx"), json("cyclonedx"));
+    let rows = spdx["packages"].as_array().unwrap().iter();
+    for row in rows.filter(|row| row["SPDXID"] != "SPDXRef-Image") {
+        let name = row["name"].as_str().unwrap();
+        let digest = rpm.ok(&["-q", "--qf", "%{SHA256HEADER}", name]);
+        let own = row["checksums"][0]["checksumValue"] == *digest;
+        assert_eq!(own, name != "config", "{row}");
+        assert_eq!(row["checksums"][0]["algorithm"], "SHA256");
+        assert_eq!(row["comment"].is_string(), own);
+        let components = cyclonedx["components"].as_array().unwrap();
+        let component = components.iter().find(|one| one["name"] == name).unwrap();
+        assert_eq!(
+            component["hashes"][0]["content"],
+            row["checksums"][0]["checksumValue"]
+        );
+        assert_eq!(component["hashes"][0]["alg"], "SHA-256");
+    }
+    validate(&place.path("spdx"), "spdx_tools", SPDX);
+    validate(&place.path("cyclonedx"), "cyclonedx", CYCLONEDX);
+}
+
 /// A bill that cannot be written leaves the old image, whatever the target is; of several architectures there is no one
 /// bill.
 #[test]
