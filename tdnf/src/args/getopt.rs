@@ -8,7 +8,7 @@ use crate::typed::{OptionKind, told_word};
 
 /// Options that tdnf 3.6 does not have: never candidates for an abbreviation that it would
 /// resolve.
-const NEWER: [&str; 29] = [
+const NEWER: [&str; 30] = [
     "allow-older",
     "annotation",
     "check",
@@ -32,6 +32,7 @@ const NEWER: [&str; 29] = [
     "output",
     "overlay",
     "port",
+    "provenance",
     "repair",
     "resolve",
     "run-as",

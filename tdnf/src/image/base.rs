@@ -59,6 +59,8 @@ pub struct BaseLayer {
 /// An image that is unpacked.
 #[derive(Debug)]
 pub struct Base {
+    /// The digest of its manifest: `sha256:HEX`.
+    pub digest: String,
     /// Its layers, the lowest first.
     pub layers: Vec<BaseLayer>,
     /// Its configuration document.
@@ -163,6 +165,7 @@ impl Base {
             Ok(BaseLayer { path, blob, open })
         });
         Ok(Self {
+            digest: blob.blob.digest,
             layers: layers.collect::<Outcome<_>>()?,
             entries: BTreeMap::new(),
             config,

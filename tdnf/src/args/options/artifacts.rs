@@ -46,6 +46,9 @@ pub struct ImageOptions {
     /// A port that it serves: 80, 53/udp.
     #[arg(long, value_name = "PORT")]
     pub port: Vec<String>,
+    /// Write where it comes from: provenance of SLSA.
+    #[arg(long, value_name = "FILE")]
+    pub provenance: Option<String>,
     /// Whom it is started as: NAME, UID or UID:GID.
     #[arg(long, value_name = "USER")]
     pub run_as: Option<String>,

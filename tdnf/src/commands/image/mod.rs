@@ -20,8 +20,8 @@ use crate::change::{Prepared, carry_out, prepare};
 use crate::error::{At, Code, Failure, Outcome};
 use crate::goal::{Goal, Verb};
 use crate::image::{
-    Base, BaseEntry, Compression, ImageFile, PackageRow, Rules, SbomKind, Target, Tree, Workplace,
-    check_archs, lay_over, namespace, replace_database,
+    Base, BaseEntry, Compression, ImageFile, PackageRow, Rules, SbomKind, Sources, Target, Tree,
+    Workplace, check_archs, lay_over, namespace, replace_database,
 };
 use crate::interrupt::Phase;
 use crate::screen::{JsonShape, Screen};
@@ -80,6 +80,8 @@ struct Wanted {
     erased: Vec<String>,
     /// Bills of materials, and the files that they go to.
     bills: Vec<(SbomKind, Option<PathBuf>)>,
+    /// The file that says where the image comes from.
+    provenance: Option<PathBuf>,
     compression: Option<Compression>,
     layers: usize,
     /// Owners stay in the rpm database.
@@ -148,7 +150,7 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
         built.push(filled);
     }
     let image = session.interrupt.during(Phase::Undoable, || {
-        write::write(session, &wanted, &built, &place)
+        write::write(session, &wanted, words, &built, &place)
     })?;
     match wanted.target {
         // The data are out already.
@@ -262,7 +264,9 @@ impl Wanted {
             );
             return Err(Failure::invalid(line));
         }
+        let provenance = given.provenance.as_ref().map(PathBuf::from);
         let files = bills.iter().filter_map(|(_, path)| path.as_deref());
+        let files = files.chain(provenance.as_deref());
         let archive = match &target {
             Target::Oci(..) | Target::Dir(_) | Target::Stdout => None,
             one => Some(one.path()),
@@ -270,7 +274,7 @@ impl Wanted {
         for path in files.chain(archive) {
             if path.as_os_str().is_empty() {
                 return Err(Failure::invalid(
-                    "--sbom KIND:FILE: a file is expected behind the colon",
+                    "--sbom KIND:FILE, --provenance FILE: the name of a file is expected",
                 ));
             }
             whole_file::only_regular(path).at(path)?;
@@ -298,6 +302,7 @@ impl Wanted {
             base,
             erased,
             bills,
+            provenance,
             file,
             compression,
             layers,
@@ -325,6 +330,8 @@ struct Filled {
     /// SHA-256 of the package files that came, by name, version and architecture.
     checksums: BTreeMap<String, String>,
     base: Option<Base>,
+    /// Where packages came from, if somebody wants to know.
+    sources: Sources,
     epoch: u64,
     arch: String,
     /// Holds the root.
@@ -381,16 +388,18 @@ fn fill(
     }
     let planned = match words.is_empty() && session.args.options.locked.locked.is_none() {
         true => None,
-        false => match plan(&session, words) {
+        false => match plan(&session, wanted, words) {
             // The image below has them all.
             Err(failure) if base.is_some() && failure.code == Code::CLI_NOTHING_TO_DO => None,
             planned => Some(planned?),
         },
     };
+    let mut sources = Sources::default();
     if let Some(planned) = planned {
-        let Some((goal, prepared)) = planned else {
+        let Some((goal, prepared, found)) = planned else {
             return Ok(None);
         };
+        sources = found;
         if given.is_none() {
             epoch = created.max(prepared.newest_build()?);
         }
@@ -414,20 +423,39 @@ fn fill(
         system: session.settings.system(),
         checksums,
         base,
+        sources,
         epoch,
         arch: arch.to_owned(),
         _place: place,
     }))
 }
 
-fn plan(session: &Session<'_>, words: &[String]) -> Outcome<Option<(Goal, Prepared)>> {
-    if session.args.options.locked.locked.is_some() {
-        return lock::prepare(session, words);
+/// The packages that come, and, where it is asked for, where they come from.
+fn plan(
+    session: &Session<'_>,
+    wanted: &Wanted,
+    words: &[String],
+) -> Outcome<Option<(Goal, Prepared, Sources)>> {
+    let mut sources = Sources::default();
+    let is_asked = wanted.provenance.is_some();
+    if let Some(file) = &session.args.options.locked.locked {
+        let found = lock::prepare(session, words)?;
+        if is_asked {
+            sources = lock::sources(session, file)?;
+        }
+        return Ok(found.map(|(goal, prepared)| (goal, prepared, sources)));
     }
     let (mut packages, request) = change::open_for(session, words, PackageScope::Binary)?;
     let goal = change::goal_of(session, &mut packages, Verb::Install, &request)?;
-    let prepared = prepare(session, packages, &goal, &request)?;
-    Ok(prepared.map(|prepared| (goal, prepared)))
+    let repos = packages.sources.iter().filter(|_| is_asked);
+    let repos = repos.map(|source| lock::repository(session, source));
+    sources.repos = repos.collect::<Outcome<_>>()?;
+    let Some(prepared) = prepare(session, packages, &goal, &request)? else {
+        return Ok(None);
+    };
+    let is_used = |id: &str| prepared.plan.incoming().any(|change| change.repo() == id);
+    sources.repos.retain(|repo| is_used(&repo.id));
+    Ok(Some((goal, prepared, sources)))
 }
 
 /// The settings of the run on the root of the image: repositories, keys and cache are those of the system.

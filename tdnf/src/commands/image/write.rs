@@ -10,8 +10,8 @@ use whole_file::{Access, Durability, Waiting, WholeFile};
 use super::{Filled, Wanted};
 use crate::error::{At, Outcome};
 use crate::image::{
-    Billed, Built, Entry, Image, PackageRow, Parts, Pieces, Referrer, Target, Workplace, spread,
-    write_tar,
+    Asked, Billed, Built, Entry, Image, PackageRow, Parts, Pieces, Referrer, Sources, Target,
+    Workplace, provenance, spread, write_tar,
 };
 use crate::session::Session;
 use crate::view::image::BuiltImage;
@@ -20,6 +20,7 @@ use crate::view::image::BuiltImage;
 pub(super) fn write(
     session: &Session<'_>,
     wanted: &Wanted,
+    words: &[String],
     built: &[Filled],
     place: &Workplace,
 ) -> Outcome<BuiltImage> {
@@ -126,6 +127,18 @@ pub(super) fn write(
             let document = kind.document(&one.billed(wanted, &top.digest));
             deeds.push(written(path, &document)?);
         }
+    }
+    if let Some(path) = &wanted.provenance {
+        let asked = Asked {
+            words,
+            erased: &wanted.erased,
+            archs: built.iter().map(|one| one.arch.as_str()).collect(),
+        };
+        let sources: Vec<&Sources> = built.iter().map(|one| &one.sources).collect();
+        let bases = built.iter().filter_map(|one| one.base.as_ref());
+        let bases: Vec<&str> = bases.map(|base| base.digest.as_str()).collect();
+        let document = provenance((&wanted.name, &top), &asked, &sources, &bases);
+        deeds.push(written(path, &document)?);
     }
     // All that is new is there.
     for deed in deeds {

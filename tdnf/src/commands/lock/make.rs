@@ -283,7 +283,11 @@ fn source_packages(
     Ok(found)
 }
 
-fn repository(session: &Session<'_>, source: &LoadedRepo) -> Outcome<LockedRepo> {
+/// A repository as a lock remembers it.
+pub(in crate::commands) fn repository(
+    session: &Session<'_>,
+    source: &LoadedRepo,
+) -> Outcome<LockedRepo> {
     let config = &source.config;
     let base = config.baseurl.first().or(source.set.base_urls.first());
     let offered = match config.gpgkey.is_empty() {

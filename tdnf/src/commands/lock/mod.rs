@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use rpm_pkg::digest::DigestAlgo;
 use rpm_repo::lock::{Lock, LockFormat, LockedArch, MAX_LOCK, differences};
 use rustix::fs::OFlags;
 use whole_file::{Access, Durability, open_named};
@@ -18,7 +19,8 @@ use crate::args::options::{self, of};
 use crate::change::{self, Locked, Prepared};
 use crate::error::{At, Code, Failure, Outcome};
 use crate::goal::Goal;
-use crate::session::Session;
+use crate::image::Sources;
+use crate::session::{Session, digest_of};
 use crate::view::lock::{LockDifferences, LockText};
 
 /// The file that is meant where none is named.
@@ -27,6 +29,8 @@ const FILE: &str = "tdnf.lock";
 const STDOUT: &str = "-";
 /// Exit code where locks differ, as that of diff.
 const DIFFERENT: u8 = 1;
+
+pub(super) use make::repository;
 
 pub(super) const COMMAND: Command = Command {
     name: "lock",
@@ -105,6 +109,15 @@ pub(super) fn prepare(
     words: &[String],
 ) -> Outcome<Option<(Goal, Prepared)>> {
     change::prepare_locked(session, &locked(session, words)?)
+}
+
+/// Where the packages of the lock of `--locked` came from: its digest, and the repositories that it names.
+pub(super) fn sources(session: &Session<'_>, file: &str) -> Outcome<Sources> {
+    let path = Path::new(file);
+    Ok(Sources {
+        lock: Some(digest_of(DigestAlgo::Sha256, path)?),
+        repos: locked(session, &[])?.section.repositories,
+    })
 }
 
 /// `download --locked`: all of it, whatever is installed.

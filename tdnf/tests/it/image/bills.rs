@@ -11,6 +11,7 @@ use testkit::program::{self, ok};
 use testkit::rpm::Rpm;
 
 use super::{PACKAGES, Place, has};
+use crate::scene::{Scene, package};
 
 /// Both forms name every package of the image with licence, URL and the checksum of its file, the same each time; both are
 /// beside the image, with the image as their subject, and go when the tag gets another image.
@@ -129,6 +130,61 @@ fn bills_of_materials_name_every_package() {
         .says(&["spdx or cyclonedx"]);
     validate(&place.path("a.spdx.json"), "spdx_tools", SPDX);
     validate(&place.path("a.cdx.json"), "cyclonedx", CYCLONEDX);
+}
+
+/// The statement says what the image was made of, the same each time, with a lock what the lock says.
+#[test]
+fn a_statement_says_where_an_image_comes_from() {
+    if unprivileged() {
+        return;
+    }
+    let packages = ["one", "two"].map(|name| package(name, "1", ""));
+    let (scene, _) = Scene::with(&packages.iter().collect::<Vec<_>>());
+    scene.publish("unused", &[]);
+    scene.configure("unused", "");
+    let path = |name: &str| scene.path(name).display().to_string();
+    let folder = format!("TMPDIR={}", path(""));
+    let image = |name: &str, words: &[&str]| -> (String, Value) {
+        let (target, file) = (format!("oci:{}:{name}", path("layout")), path("where.json"));
+        let fixed = ["-y", "-q", "image", "-o", &target, "--provenance", &file];
+        let run = scene.tdnf_under(&["env", &folder], &[&fixed[..], words].concat());
+        let text = fs::read(&file).unwrap();
+        (
+            run.ok().out.trim().to_owned(),
+            serde_json::from_slice(&text).unwrap(),
+        )
+    };
+    let (digest, told) = image("a", &["one"]);
+    let repomd = crate::scene::digest(&scene.www().join("main/repodata/repomd.xml"));
+    let repo = serde_json::json!({
+        "name": "main",
+        "uri": scene.server.url("/main"),
+        "digest": {"sha256": repomd},
+        "annotations": {"kind": "repository", "keys": [scene.key.fingerprint()]},
+    });
+    assert_eq!(told["_type"], "https://in-toto.io/Statement/v1");
+    assert_eq!(told["predicateType"], "https://slsa.dev/provenance/v1");
+    assert_eq!(told["subject"][0]["digest"]["sha256"], digest[7..]);
+    let made = &told["predicate"]["buildDefinition"];
+    assert_eq!(
+        made["externalParameters"]["words"],
+        serde_json::json!(["one"])
+    );
+    assert_eq!(made["resolvedDependencies"], serde_json::json!([repo]));
+    assert_eq!(image("a", &["one"]), (digest.clone(), told));
+    let lock = path("one.lock");
+    scene.tdnf(&["lock", "-o", &lock, "one"]).ok();
+    let (same, told) = image("b", &["--locked", &lock]);
+    assert_eq!(same, digest);
+    let sum = crate::scene::digest(Path::new(&lock));
+    let lock = serde_json::json!({"name": "lock", "digest": {"sha256": sum}});
+    let made = &told["predicate"]["buildDefinition"]["resolvedDependencies"];
+    assert_eq!(*made, serde_json::json!([lock, repo]));
+    let base = format!("oci:{}:a", path("layout"));
+    let (_, told) = image("c", &["--base", &base]);
+    let base = serde_json::json!({"name": "base", "digest": {"sha256": digest[7..]}});
+    let made = &told["predicate"]["buildDefinition"]["resolvedDependencies"];
+    assert_eq!(*made, serde_json::json!([base]));
 }
 
 /// Packages of a base have no files here: their checksum is that of their header, as rpm has it.
