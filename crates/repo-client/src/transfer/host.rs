@@ -5,8 +5,8 @@ use std::time::{Duration, Instant};
 use crate::error::Cause;
 
 use super::tuning::host::{
-    AHEAD, AHEAD_LASTS, CAPPED, FADES, FAIR, FIRST_REST, LATELY, MAX_REST, REFUSAL_REST, STREAMS,
-    TRICKLED,
+    AHEAD, AHEAD_LASTS, CAPPED, FADES, FAIR, FIRST_REST, LATELY, MAX_REST, NEAR, REFUSAL_REST,
+    STREAMS, TRICKLED,
 };
 use crate::event::LimitKind;
 
@@ -144,6 +144,11 @@ impl Host {
         }
         let worth = |rate: f64| ((rate * AHEAD_LASTS) as u64).max(1);
         self.ahead < self.lately.map_or(AHEAD, worth)
+    }
+
+    /// Whether it answers at once, and each request has a connection of its own.
+    pub(crate) fn is_near(&self) -> bool {
+        self.multiplexed == Some(false) && self.fastest.is_some_and(|answer| answer < NEAR)
     }
 
     /// Whether its small files are known to share a connection.

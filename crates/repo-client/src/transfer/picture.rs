@@ -11,6 +11,7 @@ use super::ids::{FileId, HostId, IdTable, SourceId};
 use super::limits::TransferLimits;
 use super::policy::probe::Probe;
 use super::policy::{RequestKind, SegmentRequest};
+use super::tuning::host::FEW;
 use crate::client::{Client, origin, parse_url};
 use crate::error::{Error, Result};
 use crate::ranges::RangeId;
@@ -146,10 +147,22 @@ impl Picture {
         all.filter_map(|(id, host)| (host.in_use() > 0).then_some(id))
     }
 
+    /// Connections that a server is to have: as many as were found to help, and before that a few where it answers so
+    /// soon that small files would come one by one faster than they are asked for.
+    fn target(&self, host: HostId) -> usize {
+        let found = self.probe.target(host);
+        let waiting = self.queue.iter().take(FEW);
+        let small = waiting.filter(|id| self.files[**id].is_small()).count();
+        match self.probe.is_first() && self.hosts[host].is_near() {
+            true => found.max(small),
+            false => found,
+        }
+    }
+
     /// What a server has room for now.
     pub(crate) fn room(&self, host: HostId, now: Instant) -> Option<Room> {
         let one = Some(&self.hosts[host]).filter(|one| one.is_ready(now))?;
-        let room = one.room(self.probe.target(host));
+        let room = one.room(self.target(host));
         let all = || self.hosts.rows().iter().map(Host::in_use).sum::<usize>();
         // One over a connection that is there already is none more.
         room.filter(|room| *room == Room::Stream || all() < self.limits.connections.max(1))

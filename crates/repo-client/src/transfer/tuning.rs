@@ -19,6 +19,10 @@ pub(crate) mod host {
 
     /// What a server is taken to give before it has been asked, bytes per second.
     pub(crate) const FAIR: u64 = 256 * 1024;
+    /// A server whose answers take less is near: waiting for each of many small files takes longer than they do.
+    pub(crate) const NEAR: Duration = Duration::from_millis(5);
+    /// Small files that are asked of such a one at once before anything is measured.
+    pub(crate) const FEW: usize = 4;
     /// First rest after a failure; doubled each time.
     pub(crate) const FIRST_REST: Duration = Duration::from_millis(250);
     /// Longest rest.

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::thread;
+use std::time::Duration;
 
 use rpm_transaction::Identity;
 use rpm_trust::policy::Evidence;
@@ -14,8 +15,11 @@ use super::examine;
 use crate::error::Outcome;
 use crate::plan::Plan;
 
+/// How long files gather before they are examined: where all come sooner a thread gains nothing, and costs its memory.
+const BEAT: Duration = Duration::from_millis(500);
+
 /// What files were found to be, by the number of the change in the plan. A file is not in it where it was not looked
-/// at: whoever needs it examines it then.
+/// at, as the last ones are not: whoever needs it examines it then.
 #[derive(Debug, Default)]
 pub(in crate::change) struct Examined(BTreeMap<usize, (Identity, Evidence)>);
 
@@ -38,14 +42,19 @@ pub(in crate::change) fn beside<T>(
     work: impl FnOnce(&mut dyn FnMut(usize, PathBuf)) -> Outcome<T>,
 ) -> Outcome<(T, Examined)> {
     let (tell, told) = mpsc::channel::<(usize, PathBuf)>();
-    let failed = AtomicBool::new(false);
+    let over = AtomicBool::new(false);
     thread::scope(|scope| {
         let examine_all = || {
+            let told = told;
             let mut examined = Examined::default();
-            for (index, path) in told {
-                if failed.load(Ordering::Relaxed) {
-                    break;
+            loop {
+                if over.load(Ordering::Relaxed) {
+                    return examined;
                 }
+                let Ok((index, path)) = told.try_recv() else {
+                    thread::park_timeout(BEAT);
+                    continue;
+                };
                 let Some(change) = plan.changes.get(index) else {
                     continue;
                 };
@@ -56,17 +65,18 @@ pub(in crate::change) fn beside<T>(
                 examined.0.insert(index, found);
                 // With a new key all that follow are examined anew.
                 if waits {
-                    break;
+                    return examined;
                 }
             }
-            examined
         };
         // Without a thread everything is examined when it is judged.
         let worker = thread::Builder::new().spawn_scoped(scope, examine_all).ok();
         let done = work(&mut |change, path| drop(tell.send((change, path))));
-        failed.store(done.is_err(), Ordering::Relaxed);
-        drop(tell);
-        let examined = worker.and_then(|worker| worker.join().ok());
+        over.store(true, Ordering::Relaxed);
+        let examined = worker.and_then(|worker| {
+            worker.thread().unpark();
+            worker.join().ok()
+        });
         Ok((done?, examined.unwrap_or_default()))
     })
 }

@@ -172,6 +172,14 @@ impl Probe {
         self.servers[server]
     }
 
+    /// Whether servers are still seen with one connection.
+    pub(crate) fn is_first(&self) -> bool {
+        matches!(
+            self.phase,
+            ProbePhase::Waiting | ProbePhase::Up { first: true }
+        )
+    }
+
     /// Whether something was settled in this run: before, no limit is known.
     pub(crate) fn has_settled(&self) -> bool {
         self.settled
@@ -367,6 +375,12 @@ impl Probe {
         if helped {
             self.doubted = false;
             self.rest = REST;
+            if first {
+                // Some had more from the beginning.
+                for one in self.servers.rows_mut() {
+                    one.target = one.target.max(one.measured);
+                }
+            }
             self.hold_back(first, readings);
             self.total = self.sum();
             self.keep_base();
