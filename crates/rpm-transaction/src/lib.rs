@@ -60,6 +60,7 @@ pub use generation::Generation;
 pub use recover::{Recovery, pending, recover};
 pub use root::{CAPABILITY_XATTR, Owners, RootDir, encode_capabilities};
 pub use stage::{Staged, stage};
+pub use sysusers::make_account;
 
 use std::ffi::OsString;
 use std::path::PathBuf;

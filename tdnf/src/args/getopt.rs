@@ -8,7 +8,8 @@ use crate::typed::{OptionKind, told_word};
 
 /// Options that tdnf 3.6 does not have: never candidates for an abbreviation that it would
 /// resolve.
-const NEWER: [&str; 30] = [
+const NEWER: [&str; 31] = [
+    "add-user",
     "allow-older",
     "annotation",
     "check",

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use whole_file::{open_plain, read_up_to};
 
 use super::layer::Compression;
+use super::users::ImageUser;
 use crate::error::{At, Failure, Outcome};
 use crate::near::nearest;
 
@@ -16,7 +17,7 @@ const MAX_FILE: u64 = 1 << 20;
 const PATH: &str = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /// The keys of a description, as they are spelt.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "annotations",
     "arch",
     "base",
@@ -30,6 +31,7 @@ const KEYS: [&str; 14] = [
     "ports",
     "rpmdb",
     "user",
+    "users",
     "workdir",
 ];
 
@@ -63,6 +65,8 @@ pub struct ImageFile {
     pub rpmdb: Option<bool>,
     /// `name`, `uid`, `uid:gid`.
     pub user: Option<String>,
+    /// Users that it gets besides those of its packages.
+    pub users: Vec<ImageUser>,
     /// Where the entry point is started.
     pub workdir: Option<String>,
 }
@@ -110,6 +114,7 @@ impl ImageFile {
         replace(&mut self.entrypoint, other.entrypoint);
         self.env.extend(other.env);
         self.ports.extend(other.ports);
+        self.users.extend(other.users);
         self.annotations.extend(other.annotations);
         self.labels.extend(other.labels);
         self.base = other.base.or(self.base);

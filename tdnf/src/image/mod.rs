@@ -21,6 +21,7 @@ mod spread;
 mod target;
 mod tree;
 mod unpack;
+mod users;
 mod workplace;
 
 pub use base::{Base, BaseEntry};
@@ -35,4 +36,5 @@ pub use scanned::replace_database;
 pub use spread::spread;
 pub use target::Target;
 pub use tree::{Entry, Rules, Tree};
+pub use users::ImageUser;
 pub use workplace::Workplace;

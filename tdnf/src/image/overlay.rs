@@ -50,7 +50,7 @@ fn folder(tree: &mut Tree, root: &RootDir, from: &Path, below: &[u8], depth: usi
             let (made, new) = root.create_dirs(&path).at(&source)?;
             if !new.is_empty() {
                 rustix::fs::fchmod(&made, Mode::from_raw_mode(mode)).at(&source)?;
-                tree.overlay(&path, meta.mode())?;
+                tree.overlay(&path, meta.mode(), (0, 0))?;
             }
             folder(tree, root, &source, &[&path[..], b"/"].concat(), depth + 1)?;
             continue;
@@ -74,7 +74,7 @@ fn folder(tree: &mut Tree, root: &RootDir, from: &Path, below: &[u8], depth: usi
             );
             return Err(Failure::because(Code::FILESYS_IO, line));
         }
-        tree.overlay(&path, meta.mode())?;
+        tree.overlay(&path, meta.mode(), (0, 0))?;
     }
     Ok(())
 }

@@ -42,6 +42,8 @@ const TRANSIENT: [&str; 9] = [
 pub(super) const MACHINE_ID: &[u8] = b"etc/machine-id";
 /// What rpm locks.
 const DATABASE_LOCK: &[u8] = b".rpm.lock";
+/// What is locked while users are added.
+const ACCOUNTS_LOCK: &[u8] = b"etc/.pwd.lock";
 
 /// What decides how entries are shown.
 #[derive(Debug, Clone)]
@@ -345,19 +347,34 @@ impl Tree {
         Ok(())
     }
 
-    /// What stands at `path` was laid over the packages: it is root's, and has the mode of its source.
+    /// Whether what stands at `path` was brought by a package, or is there in the image below.
     ///
     /// # Errors
     /// A link above it cannot be followed.
-    pub fn overlay(&mut self, path: &[u8], mode: u32) -> Outcome<()> {
+    pub fn is_brought(&self, path: &[u8]) -> Outcome<bool> {
+        let path = place(&self.root, path)?;
+        let facts = self.facts.get(&path);
+        Ok(self.base.contains_key(&path) || facts.is_some_and(|facts| facts.package.is_some()))
+    }
+
+    /// Whether owners are those that are known here, not those on the disk.
+    pub fn is_recorded(&self) -> bool {
+        self.rules.recorded
+    }
+
+    /// What stands at `path` was laid over the packages: it has the mode of its source, and this user and group.
+    ///
+    /// # Errors
+    /// A link above it cannot be followed.
+    pub fn overlay(&mut self, path: &[u8], mode: u32, (uid, gid): (u32, u32)) -> Outcome<()> {
         let slash = path.iter().rposition(|byte| *byte == b'/').unwrap_or(0);
         let (dir, base) = path.split_at(slash);
         let dir = place(&self.root, dir)?;
         let facts = Facts {
             kind: kind_of(mode),
             mode: mode & 0o7777,
-            uid: 0,
-            gid: 0,
+            uid,
+            gid,
             mtime: u32::try_from(self.rules.epoch).unwrap_or(u32::MAX),
             device: (0, 0),
             capabilities: None,
@@ -468,7 +485,7 @@ impl Tree {
             rest.is_some_and(|rest| rest.first() == Some(&b'/'))
         };
         let database = self.rules.database.as_os_str().as_bytes();
-        let lock = path == joined(database, DATABASE_LOCK);
+        let lock = path == joined(database, DATABASE_LOCK) || path == ACCOUNTS_LOCK;
         lock || path == b"var/lib/tdnf" || TRANSIENT.into_iter().any(is_below)
     }
 

@@ -46,6 +46,7 @@ const VALUES: &[(&str, Operand)] = &[
     ("N", Operand::Text),
     ("NAME,..", Operand::Package),
     ("NAME=VALUE", Operand::Text),
+    ("NAME[:UID]", Operand::Text),
     ("NUMBER", Operand::Text),
     ("PATH", Operand::File),
     ("PORT", Operand::Text),

@@ -48,6 +48,18 @@ impl Lines {
     }
 }
 
+/// Makes the users and groups of one line of sysusers.d(5) that are missing in a root, on day `today` since 1970; what
+/// exists stays as it is. False: the line is not understood, and nothing is made.
+///
+/// # Errors
+/// The files of the root cannot be read or written.
+pub fn make_account(root: &RootDir, line: &str, today: u64) -> Result<bool, TransactionError> {
+    match Line::parse(line) {
+        Some(line) => create(root, &[line], today).map(|()| true),
+        None => Ok(false),
+    }
+}
+
 /// Makes the users and groups that a package names, on day `today` since 1970; like the work of a
 /// scriptlet they stay if the transaction is undone. True when it names any.
 pub(crate) fn make_accounts(

@@ -7,6 +7,9 @@ use clap::Args;
 #[group(skip)]
 #[command(next_help_heading = "options of image")]
 pub struct ImageOptions {
+    /// A user that it gets.
+    #[arg(long, value_name = "NAME[:UID]")]
+    pub add_user: Vec<String>,
     /// About the image, for registries.
     #[arg(long, value_name = "NAME=VALUE")]
     pub annotation: Vec<String>,

@@ -20,8 +20,8 @@ use crate::change::{Prepared, carry_out, prepare};
 use crate::error::{At, Code, Failure, Outcome};
 use crate::goal::{Goal, Verb};
 use crate::image::{
-    Base, BaseEntry, Compression, ImageFile, PackageRow, Rules, SbomKind, Sources, Target, Tree,
-    Workplace, check_archs, lay_over, namespace, replace_database,
+    Base, BaseEntry, Compression, ImageFile, ImageUser, PackageRow, Rules, SbomKind, Sources,
+    Target, Tree, Workplace, check_archs, lay_over, namespace, replace_database,
 };
 use crate::interrupt::Phase;
 use crate::screen::{JsonShape, Screen};
@@ -203,6 +203,7 @@ impl Wanted {
             let wrong = |_| Failure::invalid(format!("--layers={text}: a number is expected"));
             text.parse::<usize>().map_err(wrong)
         });
+        let users = given.add_user.iter().map(|text| ImageUser::parse(text));
         let file = file.with(ImageFile {
             annotations: pairs("annotation", &given.annotation)?,
             arch: options.arch.arch.clone(),
@@ -217,6 +218,7 @@ impl Wanted {
             ports: given.port.clone(),
             rpmdb: given.no_rpmdb.then_some(false),
             user: given.run_as.clone(),
+            users: users.collect::<Outcome<_>>()?,
             workdir: given.workdir.clone(),
         });
         let layers = file.layers.unwrap_or(1);
@@ -529,6 +531,9 @@ fn read(
     }
     if let Some(overlay) = &wanted.file.overlay {
         lay_over(&mut tree, &settings.root, overlay)?;
+    }
+    for user in &wanted.file.users {
+        user.add(&mut tree, &settings.root, epoch)?;
     }
     Ok(tree)
 }

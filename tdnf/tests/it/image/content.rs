@@ -266,6 +266,101 @@ fn an_overlay_keeps_its_modes_and_a_folder_has_no_traces() {
     assert!(!place.path("never.tar").exists());
 }
 
+/// Users of the description are in the files of the root, with their homes; the same for a user without rights. What is
+/// another's is refused.
+#[test]
+fn an_image_has_users_of_its_own() {
+    if unprivileged() {
+        return;
+    }
+    let place = Place::new();
+    let path = |name: &str| place.path(name).display().to_string();
+    let overlay = place.path("overlay");
+    fs::create_dir_all(overlay.join("etc")).unwrap();
+    fs::create_dir_all(overlay.join("srv/own")).unwrap();
+    fs::write(
+        overlay.join("etc/passwd"),
+        "root:x:0:0::/root:/bin/sh\ntaken:x:1001:1001::/:/x\n",
+    )
+    .unwrap();
+    fs::write(
+        overlay.join("etc/group"),
+        "root:x:0:\ntaken:x:1001:\nstaff:x:1002:\n",
+    )
+    .unwrap();
+    fs::write(overlay.join("etc/shadow"), "root:*:1::::::\n").unwrap();
+    let users = "{name = \"app\", uid = 1000, home = \"/home/app\", shell = \"/bin/sh\"}, \
+                 {name = \"taken\", uid = 1001}, {name = \"own\", uid = 1003, home = \"/srv/own\"}";
+    let describe = |users: &str| {
+        let text = format!("overlay = \"overlay\"\nusers = [{users}]\n");
+        fs::write(place.path("image.toml"), text).unwrap();
+    };
+    describe(users);
+    let file = path("image.toml");
+    let options = [
+        "--setopt=tsflags=noscripts",
+        "--image-config",
+        &file,
+        "--add-user",
+        "late:1004",
+    ];
+    let digest = place.digest(
+        place.command(&options),
+        &format!("tar:{}", path("a.tar")),
+        &["kinds"],
+    );
+    let read = |name: &str| ok(Command::new("tar").args(["-xOf", &path("a.tar"), name]));
+    let passwd = read("etc/passwd");
+    assert!(
+        passwd.contains("\napp:x:1000:1000::/home/app:/bin/sh\n"),
+        "{passwd}"
+    );
+    assert!(passwd.contains("\nlate:x:1004:1004::/:/"), "{passwd}");
+    assert_eq!(passwd.matches("taken:").count(), 1, "{passwd}");
+    assert!(read("etc/group").contains("\napp:x:1000:\n"));
+    assert!(read("etc/shadow").contains("\napp:!*:"));
+    let list = ok(Command::new("tar").args(["--numeric-owner", "-tvf", &path("a.tar")]));
+    for (mode, owner, name) in [
+        ("drwx------", "1000/1000", "home/app/"),
+        ("drwxr-xr-x", "1003/1003", "srv/own/"),
+        ("drwxr-xr-x", "0/0", "home/"),
+    ] {
+        let line = list
+            .lines()
+            .find(|line| line.ends_with(&format!(" {name}")));
+        let line = line.unwrap_or_else(|| panic!("{name}: {list}"));
+        assert!(line.starts_with(mode) && line.contains(owner), "{line}");
+    }
+    assert!(!list.contains(".pwd.lock"), "{list}");
+    let theirs = format!("tar:{}", path("own/a.tar"));
+    assert_eq!(
+        place.digest(place.by_nobody(&options), &theirs, &["kinds"]),
+        digest
+    );
+    for (users, line) in [
+        (
+            "{name = \"app\", uid = 1001}",
+            "1001 is the number of another user",
+        ),
+        (
+            "{name = \"app\", uid = 1002}",
+            "1002 is not the number of its group",
+        ),
+        (
+            "{name = \"taken\", uid = 1000}",
+            "it is there already, with the number 1001",
+        ),
+        ("{name = \"a:b\"}", "no user can have this name or number"),
+        ("{name = \"app\", home = \"/a:b\"}", "an absolute path"),
+        ("{name = \"app\", id = 1}", "unknown field"),
+    ] {
+        describe(users);
+        place
+            .refused(&["--image-config", &file, "-o", "tar:x", "kinds"])
+            .says(&[line]);
+    }
+}
+
 /// A tree to standard output is the same bytes as the file; its digest is told beside it.
 #[test]
 fn a_tree_goes_to_standard_output() {
