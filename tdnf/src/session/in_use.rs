@@ -5,6 +5,7 @@ use std::path::Path;
 
 use rustix::fs::{FlockOperation, Mode, OFlags, flock};
 use rustix::io::Errno;
+use whole_file::remove_odd;
 
 use super::Session;
 
@@ -13,10 +14,16 @@ const FILE: &str = ".in-use";
 
 /// A file that all runs on a cache share; none where the cache cannot be written.
 fn share(cache: &Path) -> Option<File> {
-    fs::create_dir_all(cache).ok()?;
+    whole_file::make_folders(cache.parent()?, cache).ok()?;
+    let path = cache.join(FILE);
+    // What is no file there is nobody's lock, and whose it is nobody knows.
+    remove_odd(&path).ok()?;
+    if path.is_symlink() {
+        fs::remove_file(&path).ok()?;
+    }
     let flags =
         OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let opened = rustix::fs::open(cache.join(FILE), flags, Mode::RUSR | Mode::WUSR);
+    let opened = rustix::fs::open(&path, flags, Mode::RUSR | Mode::WUSR);
     let file = File::from(opened.ok()?);
     // Waits while another run removes its files, which is short.
     flock(&file, FlockOperation::LockShared).ok()?;
