@@ -31,6 +31,7 @@ use rpm_db::{Backend, Damaged, DatabaseSearch, Db, DbLocation, MacroFile, Transa
 use rpm_pkg::glob::glob_matches;
 use rpm_repo::config::{RepoConfig, UnreadableValue};
 use rpm_repo::vars::Vars;
+use whole_file::Folder;
 
 use crate::args::{Args, RepoSwitch};
 use crate::error::{Code, Failure, Outcome};
@@ -123,6 +124,10 @@ impl<'a> Session<'a> {
             Needs::Nothing => None,
         };
         let cache_dir = usable_cache(&settings);
+        if lock.is_some() {
+            // What killed runs had ready. Who is just writing one writes it another time: nothing depends on it.
+            let _ = Folder::open(&cache_dir).and_then(|dir| dir.clear_waiting());
+        }
         let system_cache = Some(&settings.cache_dir).filter(|dir| **dir != cache_dir);
         let system_cache = system_cache.cloned();
         for warning in &settings.warnings {

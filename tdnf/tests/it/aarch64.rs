@@ -124,6 +124,38 @@ fn the_five_are_installed_and_run() {
     assert!(!installed.contains("socat") && installed.contains("ipset"));
 }
 
+/// Made by the tdnf of this machine, with scriptlets by qemu; without an emulator they are refused before anything comes.
+#[test]
+fn an_image_is_made_on_another_machine() {
+    if binary().is_none() || cfg!(target_arch = "aarch64") {
+        return;
+    }
+    let site = site();
+    let path = |name: &str| site.path(name).display().to_string();
+    let layout = format!("oci:{}", path("layout"));
+    let root = site.root.path().to_str().unwrap();
+    let host = host_tdnf().to_str().unwrap().to_owned();
+    let start = [&*host, "--installroot", root, "--releasever", "12", "-y"];
+    let image = ["image", "--arch", "aarch64", "-o", &layout, "tar", "socat"];
+    if !Path::new("/proc/sys/fs/binfmt_misc/qemu-aarch64").exists() {
+        let mut alone = Command::new(&host);
+        alone.args(&start[1..]).args(image);
+        let run = program::run(&mut alone).failed();
+        run.says(&["scriptlets of aarch64 do not run on this machine"]);
+        run.says(&["install qemu-user"]);
+        assert!(!site.root.join("var/cache/tdnf").exists());
+    }
+    let words = [&start[..], &image].concat();
+    program::run(&mut emulated::command(&words)).ok();
+    let bundle = path("bundle");
+    let source = format!("{}:latest", path("layout"));
+    ok(Command::new("umoci").args(["unpack", "--image", &source, &bundle]));
+    let tree = format!("{bundle}/rootfs");
+    let inside = ["chroot", &tree, "tar", "--version"];
+    let said = program::run(&mut emulated::command(&inside)).ok().text();
+    assert!(said.starts_with("tar (GNU tar) 1."), "{said}");
+}
+
 /// The machine's architecture, and what `--forcearch` makes of it.
 fn the_machine_or_forcearch_decides(binary: &str, site: &Site) {
     let plan = [&["-j", "--assumeno", "install"], &FIVE[..]].concat();

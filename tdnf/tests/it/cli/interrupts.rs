@@ -216,3 +216,22 @@ fn an_ignored_sighup_stays_ignored() {
     end(child).ok();
     assert_eq!(site.rpm_names(), ["slow-1.0"]);
 }
+
+/// What a killed run had ready for the cache goes with the next run that changes something.
+#[test]
+fn what_a_killed_run_left_in_the_cache_goes() {
+    if unprivileged() {
+        return;
+    }
+    let site = Site::with(&[plain("a", "1")]);
+    site.run(&["makecache"]).ok();
+    let left = site
+        .root
+        .path()
+        .join("var/cache/tdnf/.new-8f8e50c855b9d795");
+    fs::write(&left, "").expect("the cache is there");
+    site.run(&["list"]).ok();
+    assert!(left.exists());
+    site.run(&["-y", "install", "a"]).ok();
+    assert!(!left.exists());
+}

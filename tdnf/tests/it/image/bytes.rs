@@ -66,6 +66,39 @@ fn an_image_is_the_same_wherever_it_is_made() {
     assert_eq!(blobs("first"), blobs("second"));
 }
 
+/// Roots on ext4, xfs, btrfs and tmpfs hold the same: what a file system makes of sizes, orders and attributes stays out.
+#[test]
+fn an_image_is_the_same_on_every_file_system() {
+    if unprivileged()
+        || !testkit::mounts::own("image::bytes::an_image_is_the_same_on_every_file_system")
+    {
+        return;
+    }
+    let place = Place::new();
+    let mut digests = Vec::new();
+    for kind in ["ext4", "xfs", "btrfs", "tmpfs"] {
+        let disk = place.path(kind);
+        fs::create_dir(&disk).unwrap();
+        let mut mount = Command::new("mount");
+        if kind == "tmpfs" {
+            mount.args(["-t", kind, "none"]);
+        } else {
+            let image = place.path(&format!("{kind}.img"));
+            ok(Command::new("truncate").args(["-s", "400M"]).arg(&image));
+            ok(Command::new(format!("mkfs.{kind}")).arg("-q").arg(&image));
+            mount.args(["-o", "loop"]).arg(image);
+        }
+        ok(mount.arg(&disk));
+        let mut command = place.command(&[]);
+        command.env("TMPDIR", &disk);
+        let target = format!("oci:{}", disk.join("layout").display());
+        digests.push(place.digest(command, &target, &PACKAGES));
+        ok(Command::new("umount").arg(&disk));
+    }
+    digests.dedup();
+    assert_eq!(digests.len(), 1, "{digests:?}");
+}
+
 /// The time that a user gives counts instead of that of the newest package, and nothing is later.
 #[test]
 fn no_time_is_later_than_source_date_epoch() {

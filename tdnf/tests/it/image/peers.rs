@@ -2,8 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Child, Command};
+use std::time::Duration;
 
 use serde_json::Value;
 use testkit::fixtures::unprivileged;
@@ -161,6 +163,65 @@ fn skopeo_copies_every_archive() {
     place
         .refused(&["-o", &format!("dir:{}", path("tree")), "config"])
         .says(&["it is there already, and not empty"]);
+}
+
+/// A registry that was started here; it ends with the value.
+struct Registry(Child, u16);
+
+impl Registry {
+    fn start(dir: &Path) -> Self {
+        let config = dir.join("registry.yml");
+        let free = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = free.local_addr().unwrap().port();
+        drop(free);
+        let text = format!(
+            "version: 0.1\nlog: {{level: error}}\nstorage: {{filesystem: {{rootdirectory: {}}}}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n",
+            dir.join("registry").display()
+        );
+        fs::write(&config, text).unwrap();
+        let mut command = Command::new("docker-registry");
+        let child = command.arg("serve").arg(config).spawn().unwrap();
+        let registry = Self(child, port);
+        for _ in 0..400 {
+            if TcpStream::connect(("127.0.0.1", port)).is_ok() {
+                return registry;
+            }
+            std::thread::sleep(Duration::from_millis(25));
+        }
+        panic!("the registry does not answer");
+    }
+}
+
+impl Drop for Registry {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// A registry takes an image and gives it back with the same digest.
+#[test]
+fn a_registry_keeps_the_digest() {
+    if unprivileged() || !has("skopeo") || !has("docker-registry") {
+        return;
+    }
+    let place = Place::new();
+    let registry = Registry::start(&place.path(""));
+    let layout = format!("oci:{}:a", place.path("layout").display());
+    let digest = place.image(&layout);
+    let there = format!("docker://127.0.0.1:{}/a/b:1", registry.1);
+    let back = format!("oci:{}:a", place.path("back").display());
+    let copy = |from: &str, to: &str| {
+        let mut skopeo = Command::new("skopeo");
+        skopeo.args(["copy", "-q", "--insecure-policy", "--preserve-digests"]);
+        skopeo.args(["--src-tls-verify=false", "--dest-tls-verify=false"]);
+        ok(skopeo.args([from, to]));
+    };
+    copy(&layout, &there);
+    let seen = inspect(&["--tls-verify=false", &there]);
+    assert_eq!(seen["Digest"], digest);
+    copy(&there, &back);
+    assert_eq!(inspect(&[&back])["Digest"], digest);
 }
 
 /// Data in both shapes of JSON, and nothing else on standard output; what cannot be is refused before anything is fetched.
