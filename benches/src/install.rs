@@ -3,12 +3,18 @@
 use crate::cases::{Case, Prepare, dnf, once, tdnf, with_five};
 use crate::lab::{FIVE, Lab, must};
 use crate::many::programs;
+use crate::measure::Program;
 use crate::report::Mark;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 pub(crate) fn all(lab: &Lab) -> Result<Vec<Case>, String> {
-    Ok(vec![on_disk(lab)?, over_http(lab)?, in_little_memory(lab)?])
+    Ok(vec![
+        on_disk(lab)?,
+        over_http(lab)?,
+        as_image(lab)?,
+        in_little_memory(lab)?,
+    ])
 }
 
 /// Keeps the root as it is now and gives it back before every run, all written to disk.
@@ -74,6 +80,41 @@ fn over_http(lab: &Lab) -> Result<Case, String> {
         prepare: anew(lab, &root)?,
         mark: Mark {
             memory: Some(28.0),
+            ..Mark::default()
+        },
+        scratch: lab.scratch.clone(),
+    })
+}
+
+/// An image in a folder, packed with gzip, against dnf, tar and gzip.
+fn as_image(lab: &Lab) -> Result<Case, String> {
+    let root = lab.root("image", "recipe", "")?;
+    once(&tdnf(lab, &root, &["makecache"], &[0]), &lab.scratch)?;
+    once(&dnf(&root, &["makecache"], &[0]), &lab.scratch)?;
+    let layout = lab.scratch.join("layout");
+    let target = format!("oci:{}", layout.display());
+    let words = with_five(&["-y", "image", "--compress=gzip", "-o", &target]);
+    let packed = lab.scratch.join("image.tar.gz").display().to_string();
+    let place = root.display().to_string();
+    let script = r#"packed=$1 place=$2; shift 2; "$@"; tar -C "$place" -cf - . | gzip > "$packed""#;
+    let mut theirs = Program::new(&["bash", "-ec", script, "bash", &packed, &place], &[0]);
+    theirs
+        .words
+        .extend(dnf(&root, &with_five(&["-y", "install"]), &[0]).words);
+    let prepare_root = anew(lab, &root)?;
+    Ok(Case {
+        name: "image of the five",
+        ours: tdnf(lab, &root, &words, &[0]),
+        peer: Some(("dnf, tar and gzip", theirs)),
+        prepare: Box::new(move || {
+            if layout.exists() {
+                std::fs::remove_dir_all(&layout).map_err(|e| e.to_string())?;
+            }
+            prepare_root()
+        }),
+        mark: Mark {
+            wall_ratio: Some(0.5),
+            memory: Some(64.0),
             ..Mark::default()
         },
         scratch: lab.scratch.clone(),

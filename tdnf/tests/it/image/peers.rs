@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -224,6 +224,60 @@ fn a_registry_keeps_the_digest() {
     assert_eq!(inspect(&[&back])["Digest"], digest);
 }
 
+/// The commands of the first two blocks of docs/images.md, as they stand there but for places and names.
+#[test]
+fn the_commands_of_the_guide_run() {
+    let tools = ["skopeo", "umoci", "runc", "docker-registry"];
+    if unprivileged() || !tools.into_iter().all(has) {
+        return;
+    }
+    let place = Place::new();
+    let registry = Registry::start(&place.path(""));
+    let guide = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/images.md");
+    let guide = fs::read_to_string(guide).unwrap();
+    let blocks = guide.split("```").skip(1).step_by(2).take(2);
+    let container = format!("tdnf-guide-{}", std::process::id());
+    let mut count = 0;
+    for line in blocks.flat_map(str::lines).filter(|line| !line.is_empty()) {
+        let here = [
+            ("/srv", place.path("").display().to_string()),
+            ("registry.example.com", format!("127.0.0.1:{}", registry.1)),
+            ("nginx", "tiny-shell".to_owned()),
+            ("/usr/bin/busybox", "/bin/sh".to_owned()),
+            ("/bundle web", format!("/bundle {container}")),
+            // What a registry without TLS and a machine without a policy need.
+            (
+                "skopeo copy",
+                "skopeo copy --insecure-policy --dest-tls-verify=false".to_owned(),
+            ),
+        ];
+        let line = here
+            .iter()
+            .fold(line.to_owned(), |line, (old, new)| line.replace(old, new));
+        let words: Vec<&str> = line.split(' ').collect();
+        let mut command = match words[0] {
+            "tdnf" => place.site.command(&words[1..]),
+            "runc" => {
+                runs_anywhere(&place.path("bundle"));
+                Command::new("runc")
+            }
+            other => Command::new(other),
+        };
+        if words[0] != "tdnf" {
+            command.args(&words[1..]);
+        }
+        command.env("TMPDIR", place.path("")).stdin(Stdio::null());
+        program::run(&mut command).ok();
+        count += 1;
+    }
+    assert_eq!(count, 8, "commands of the guide");
+    let digest = |tag: &str| {
+        let seen = inspect(&[&format!("oci:{}:{tag}", place.path("images").display())]);
+        seen["Digest"].clone()
+    };
+    assert_eq!(digest("offline"), digest("web"));
+}
+
 /// Data in both shapes of JSON, and nothing else on standard output; what cannot be is refused before anything is fetched.
 #[test]
 fn an_image_is_told_as_json_and_refusals_name_the_way_out() {
@@ -382,6 +436,19 @@ fn a_container_runs() {
     ok(Command::new("umoci")
         .args(["unpack", "--image", &format!("{image}:latest")])
         .arg(&bundle));
+    runs_anywhere(&bundle);
+    let name = format!("tdnf-image-{}", std::process::id());
+    let run = program::run(
+        Command::new("runc")
+            .args(["run", "--bundle"])
+            .arg(&bundle)
+            .arg(&name),
+    );
+    assert_eq!(run.ok().out, "1 3\n/usr\n2\n");
+}
+
+/// The container of a bundle needs no terminal and no control groups.
+fn runs_anywhere(bundle: &Path) {
     let spec = bundle.join("config.json");
     let mut value: Value = serde_json::from_slice(&fs::read(&spec).unwrap()).unwrap();
     value["process"]["terminal"] = false.into();
@@ -395,12 +462,4 @@ fn a_container_runs() {
         .unwrap()
         .retain(|mount| mount["type"] != "cgroup");
     fs::write(&spec, value.to_string()).unwrap();
-    let name = format!("tdnf-image-{}", std::process::id());
-    let run = program::run(
-        Command::new("runc")
-            .args(["run", "--bundle"])
-            .arg(&bundle)
-            .arg(&name),
-    );
-    assert_eq!(run.ok().out, "1 3\n/usr\n2\n");
 }
