@@ -182,7 +182,7 @@ fn run(
         Needs::Nothing => say_pending(&session),
     }
     show_options(args, printer);
-    tell_foreign_options(command, &session);
+    tell_foreign_options(command, &session)?;
     if !session.settings.switches.is_empty() {
         // Commands that ask no repository do not miss one either.
         let _ = session.repos();
@@ -239,7 +239,7 @@ fn refuse_halting(command: &'static Command, args: &Args) -> Outcome<()> {
 }
 
 /// Options of other commands are taken, as in tdnf, and have no effect.
-fn tell_foreign_options(command: &'static Command, session: &Session<'_>) {
+fn tell_foreign_options(command: &'static Command, session: &Session<'_>) -> Outcome<()> {
     let defines = |command: &'static Command, name: &str| {
         let known = help::with_options(command);
         // Scopes; --update is short for --updates there.
@@ -256,12 +256,18 @@ fn tell_foreign_options(command: &'static Command, session: &Session<'_>) {
         }
         let owners = ALL.iter().filter(|other| defines(other, name));
         let owners: Vec<&str> = owners.map(|other| other.name).collect();
-        session.warn_once(&format!(
-            "warning: --{name} has no effect on '{}': it is an option of {}",
+        let line = format!(
+            "--{name} has no effect on '{}': it is an option of {}",
             command.name,
             owners.join(", ")
-        ));
+        );
+        // Whoever has exactly a set in mind is not given another one.
+        if name == "locked" {
+            return Err(Failure::invalid(line));
+        }
+        session.warn_once(&format!("warning: {line}"));
     }
+    Ok(())
 }
 
 /// Words behind a command that takes none are no reason to stop, as in tdnf; they are named.

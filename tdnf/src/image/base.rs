@@ -17,6 +17,7 @@ use whole_file::{open_plain, read_up_to};
 
 use super::config::ImageFile;
 use super::oci::{BLOBS, Built, INDEX_FILE, REF_NAME, platform};
+use super::target::TAG;
 use super::tree::Stamp;
 use super::unpack::Unpacker;
 use crate::error::{At, Code, Failure, Outcome};
@@ -125,7 +126,9 @@ impl Base {
         let list = |value: &Value| value["manifests"].as_array().cloned().unwrap_or_default();
         let all = list(&index);
         let named = all.iter().find(|one| one["annotations"][REF_NAME] == tag);
-        let found = named.or(all.first().filter(|_| all.len() == 1));
+        // Nobody named one: that of a layout with one image may have any name.
+        let only = || all.first().filter(|_| all.len() == 1 && tag == TAG);
+        let found = named.or_else(only);
         let found =
             found.ok_or_else(|| refused(&index_path, &format!("no image has the tag '{tag}'")))?;
         let (wanted, _) = platform(arch);

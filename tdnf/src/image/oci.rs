@@ -12,7 +12,7 @@ use rpm_repo::compress::Written;
 use rustix::fs::{FlockOperation, OFlags, flock};
 use serde::Serialize;
 use serde_json::{Value, json};
-use whole_file::{Access, Durability, WholeFile, open_plain, read_up_to};
+use whole_file::{Access, Durability, Folder, WholeFile, open_plain, read_up_to};
 
 use super::base::{Base, BaseLayer};
 use super::config::ImageConfig;
@@ -117,8 +117,10 @@ impl Pieces {
             let line = format!("{}: neither empty nor an OCI image layout", dir.display());
             return Err(Failure::because(Code::FILESYS_IO, line));
         }
-        let blobs = dir.join(BLOBS);
-        fs::create_dir_all(&blobs).at(&blobs)?;
+        fs::create_dir_all(dir).at(dir)?;
+        // A link in the place of a folder would lead the blobs elsewhere.
+        let blobs = Folder::open(dir).and_then(|dir| dir.make_all(Path::new(BLOBS)));
+        blobs.at(&dir.join(BLOBS))?;
         let durability = if kept {
             Durability::Synced
         } else {

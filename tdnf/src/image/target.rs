@@ -6,7 +6,7 @@ use crate::error::{Failure, Outcome};
 use crate::near::nearest;
 
 /// The tag of an image whose target names none.
-const TAG: &str = "latest";
+pub(super) const TAG: &str = "latest";
 /// Longest tag, by the specification of the distribution API.
 const MAX_TAG: usize = 128;
 

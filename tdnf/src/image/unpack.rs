@@ -23,6 +23,8 @@ use crate::error::{Code, Failure, Outcome};
 const MAX_ENTRIES: usize = 2 << 20;
 /// Largest records in front of an entry, and longest name.
 const MAX_RECORDS: u64 = 1 << 20;
+/// How deep folders may be nested: what is deeper could not be removed again with few descriptors.
+const MAX_DEPTH: usize = 200;
 /// Longest path.
 const MAX_PATH: usize = 4095;
 /// The one that takes away all that lower layers have in its folder.
@@ -125,6 +127,9 @@ impl Unpacker {
             // The root itself.
             return Ok(());
         };
+        if above.len() >= MAX_DEPTH {
+            return Err(refused(&named, "folders are nested too deep"));
+        }
         let dir = above.join(&b'/');
         let (parent, dir) = self.folder(&dir)?;
         let path = joined(&dir, base);

@@ -178,6 +178,44 @@ fn parent_of(path: &Path) -> PathBuf {
     parent.unwrap_or(Path::new(".")).to_owned()
 }
 
+/// What a run writes is in places of its own, which it does not read either.
+fn apart(target: &Target, files: &[&Path], overlay: Option<&Path>) -> Outcome<()> {
+    // Where it is, or will be.
+    let real = |path: &Path| {
+        let parent = parent_of(path).canonicalize();
+        let name = path.file_name().unwrap_or_default();
+        parent.map_or_else(|_| path.to_owned(), |parent| parent.join(name))
+    };
+    let written = (*target != Target::Stdout).then(|| real(target.path()));
+    for (number, file) in files.iter().enumerate() {
+        let shown = file.display();
+        if *file == Path::new("-") {
+            let line = format!("{shown}: standard output is no place for it: a file is expected");
+            return Err(Failure::invalid(line));
+        }
+        let place = real(file);
+        let others = files.iter().take(number).map(|other| real(other));
+        let mut taken = written.iter().cloned().chain(others);
+        if taken.any(|other| place.starts_with(other)) {
+            let line = format!("{shown}: something else of this run goes there");
+            return Err(Failure::invalid(line));
+        }
+    }
+    let overlay = overlay.and_then(|dir| dir.canonicalize().ok());
+    let meets = |written: &PathBuf| {
+        let overlay = overlay.as_ref();
+        overlay.is_some_and(|dir| written.starts_with(dir) || dir.starts_with(written))
+    };
+    if written.as_ref().is_some_and(meets) {
+        let line = format!(
+            "{}: it lies in the overlay, or the overlay in it",
+            target.path().display()
+        );
+        return Err(Failure::invalid(line));
+    }
+    Ok(())
+}
+
 impl Wanted {
     fn of(session: &Session<'_>) -> Outcome<Self> {
         let options = &session.args.options;
@@ -273,7 +311,7 @@ impl Wanted {
             Target::Oci(..) | Target::Dir(_) | Target::Stdout => None,
             one => Some(one.path()),
         };
-        for path in files.chain(archive) {
+        for path in files.clone().chain(archive) {
             if path.as_os_str().is_empty() {
                 return Err(Failure::invalid(
                     "--sbom KIND:FILE, --provenance FILE: the name of a file is expected",
@@ -281,6 +319,7 @@ impl Wanted {
             }
             whole_file::only_regular(path).at(path)?;
         }
+        apart(&target, &files.collect::<Vec<_>>(), file.overlay.as_deref())?;
         let compression = file.compression()?;
         let packed = compression.is_some_and(|how| how != Compression::None);
         if packed && matches!(target, Target::DockerArchive(..) | Target::Dir(_)) {

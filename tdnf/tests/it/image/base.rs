@@ -229,6 +229,7 @@ fn row_140_a_hostile_base_image() {
     let climbing = format!("../../../../../../../..{out}/new");
     let link = format!("{out}/kept");
     let whiteout = "to/.wh.kept".to_owned();
+    let deep = "d/".repeat(250) + "f";
     let file = |name: &'static str| (name, b'0', "", "theirs");
     let make = |entries: &[(&str, u8, &str, &str)]| {
         let dir = place.path("hostile");
@@ -264,6 +265,10 @@ fn row_140_a_hostile_base_image() {
             "a hard link that leads nowhere",
         ),
         (vec![("odd", b'z', "", "")], "an entry of an unknown kind"),
+        (
+            vec![("long", b'L', "", &deep[..]), file("f")],
+            "folders are nested too deep",
+        ),
         (vec![("big", b'x', "", "7 path=\n")], "base image"),
     ] {
         run(&make(&entries)).failed().says(&[line]);
@@ -363,4 +368,23 @@ fn an_image_upon_another_needs_no_packages() {
     assert_eq!(run.err.matches(line).count(), 1, "{run:?}");
     let list = ok(Command::new("tar").arg("-tf").arg(&file));
     assert_eq!(list, "own\nthere\n");
+}
+
+/// A tag that is not there is an error, though there is one image only; without a tag it is that one.
+#[test]
+fn a_base_is_the_one_that_was_named() {
+    if unprivileged() {
+        return;
+    }
+    let place = Place::new();
+    let layout = format!("oci:{}", place.path("layout").display());
+    let out = format!("oci:{}", place.path("out").display());
+    place.digest(place.command(&[]), &format!("{layout}:one"), &["kinds"]);
+    let other = format!("{layout}:two");
+    let words = ["--base", &other, "-o", &out, "config"];
+    place.refused(&words).says(&["no image has the tag 'two'"]);
+    assert!(!place.path("out").exists());
+    let mut command = place.command(&[]);
+    command.args(["--base", &layout]);
+    place.digest(command, &out, &["config"]);
 }

@@ -185,6 +185,13 @@ fn a_statement_says_where_an_image_comes_from() {
     let base = serde_json::json!({"name": "base", "digest": {"sha256": digest[7..]}});
     let made = &told["predicate"]["buildDefinition"]["resolvedDependencies"];
     assert_eq!(*made, serde_json::json!([base]));
+    let uris = [
+        &told["predicate"]["buildDefinition"]["buildType"],
+        &told["predicate"]["runDetails"]["builder"]["id"],
+    ];
+    for uri in uris {
+        assert!(uri.as_str().unwrap().starts_with("https://"), "{uri}");
+    }
 }
 
 /// Packages of a base have no files here: their checksum is that of their header, as rpm has it.

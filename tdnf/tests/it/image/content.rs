@@ -425,3 +425,64 @@ fn runs_share_a_cache() {
         });
     }
 }
+
+/// What a run writes has places of its own, and is no part of what it reads; a link in a layout leads nothing elsewhere.
+#[test]
+fn what_is_written_has_places_of_its_own() {
+    if unprivileged() {
+        return;
+    }
+    let place = Place::new();
+    let path = |name: &str| place.path(name).display().to_string();
+    let tar = format!("tar:{}", path("a.tar"));
+    let oci = format!("oci:{}", path("layout"));
+    let (same, inside) = (path("a.tar"), path("layout/index.json"));
+    let (bill, bill_file) = (format!("spdx:{}", path("bill")), path("bill"));
+    let goes = "something else of this run goes there";
+    for (words, line) in [
+        (vec!["-o", &tar, "--provenance", &same], goes),
+        (vec!["-o", &oci, "--provenance", &inside], goes),
+        (
+            vec!["-o", &tar, "--sbom", &bill, "--provenance", &bill_file],
+            goes,
+        ),
+        (
+            vec!["-o", &tar, "--provenance", "-"],
+            "standard output is no place for it",
+        ),
+    ] {
+        place
+            .refused(&[&words[..], &["config"]].concat())
+            .says(&[line]);
+    }
+    fs::create_dir(place.path("over")).unwrap();
+    let over = path("over");
+    for target in [
+        format!("dir:{over}/in"),
+        format!("oci:{over}"),
+        format!("oci:{}", path("")),
+    ] {
+        let words = ["-o", &target, "--overlay", &over, "config"];
+        place
+            .refused(&words)
+            .says(&["it lies in the overlay, or the overlay in it"]);
+    }
+    let elsewhere = place.path("elsewhere");
+    for link in ["blobs", "blobs/sha256"] {
+        let layout = place.path("linked");
+        let _ = fs::remove_dir_all(&layout);
+        fs::create_dir_all(layout.join(link).parent().unwrap()).unwrap();
+        fs::create_dir_all(elsewhere.join("sha256")).unwrap();
+        fs::write(
+            layout.join("oci-layout"),
+            r#"{"imageLayoutVersion":"1.0.0"}"#,
+        )
+        .unwrap();
+        std::os::unix::fs::symlink(&elsewhere, layout.join(link)).unwrap();
+        let words = ["-o", &format!("oci:{}", layout.display()), "config"];
+        place.refused(&words).says(&["linked/blobs/sha256"]);
+        assert_eq!(fs::read_dir(elsewhere.join("sha256")).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(&elsewhere).unwrap().count(), 1);
+    }
+    assert!(place.left().is_empty(), "{:?}", place.left());
+}

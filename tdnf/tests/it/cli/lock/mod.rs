@@ -355,7 +355,7 @@ fn an_update_of_one_moves_that_and_what_it_needs() {
     let before = fs::read_to_string(&file).unwrap();
     scene.tdnf(&["lock", "--check", &file]).ok();
     publish(&scene, &[&monday[..], &newer[..]].concat());
-    let ran = scene.tdnf(&["-q", "--refresh", "lock", "--check", &file]);
+    let ran = scene.tdnf(&["-q", "lock", "--check", &file]);
     let all = "app.noarch 1-1 -> 2-1\n+ extra-1-1.noarch\nlib.noarch 1-1 -> 2-1\nplain.noarch 1-1 -> 2-1\ntool.noarch 1-1 -> 2-1\n";
     assert_eq!((ran.code, ran.out.as_str()), (1, all), "{ran:?}");
     // One that nothing else hangs on.
@@ -393,7 +393,7 @@ fn an_update_of_one_moves_that_and_what_it_needs() {
     // A file that no repository has any more has to move.
     fs::write(&file, &before).unwrap();
     publish(&scene, &[app, lib, newer[2].clone(), plain]);
-    let ran = scene.tdnf(&["-q", "--refresh", "lock", "--check", &file]);
+    let ran = scene.tdnf(&["-q", "lock", "--check", &file]);
     assert_eq!(
         (ran.code, ran.out.as_str()),
         (
@@ -531,6 +531,16 @@ fn a_plan_tells_all_in_json() {
         .tdnf(&["--json-version=2", "lock", "-o", "-", "app"])
         .ok();
     assert_eq!(json(&shown.out)["Data"], lock);
+}
+
+/// Whoever has exactly a set in mind is not given another one.
+#[test]
+fn other_commands_refuse_a_lock() {
+    let Some((scene, _)) = scene() else { return };
+    let file = at(&scene, "set.lock");
+    scene.tdnf(&["lock", "-o", &file, "app"]).ok();
+    let ran = scene.tdnf(&["-y", "upgrade", "--locked", &file]).failed();
+    ran.says(&["--locked has no effect on 'update': it is an option of"]);
 }
 
 #[test]
