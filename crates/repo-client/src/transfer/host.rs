@@ -146,9 +146,10 @@ impl Host {
         self.ahead < self.lately.map_or(AHEAD, worth)
     }
 
-    /// Whether it answers at once, and each request has a connection of its own.
+    /// Whether it answers at once, has brought something that was right, and each request has a connection of its own.
     pub(crate) fn is_near(&self) -> bool {
-        self.multiplexed == Some(false) && self.fastest.is_some_and(|answer| answer < NEAR)
+        let soon = self.fastest.is_some_and(|answer| answer < NEAR);
+        soon && self.verified > 0 && self.multiplexed == Some(false)
     }
 
     /// Whether its small files are known to share a connection.
