@@ -146,10 +146,11 @@ impl Base {
         let config = Located::of(dir, &manifest["config"])?;
         let config_path = config.path;
         let config = document(&config_path, Some(&config.blob.digest))?;
-        if config["architecture"] != wanted {
+        let os = config["os"].as_str().unwrap_or("linux");
+        if config["architecture"] != wanted || os != "linux" {
             return Err(refused(
                 &config_path,
-                &format!("the image is not for {wanted}"),
+                &format!("the image is not for {wanted} and linux"),
             ));
         }
         let layers = manifest["layers"].as_array().unwrap_or(&none);

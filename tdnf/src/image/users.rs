@@ -60,6 +60,9 @@ impl ImageUser {
                 "{path:?}: an absolute path without blanks and signs is expected"
             ))),
         };
+        if *uid == Some(0) {
+            return Err(wrong("0 is root's number".to_owned()));
+        }
         let (home, shell) = (path(&self.home)?, path(&self.shell)?);
         let number = uid.map_or_else(|| "-".to_owned(), |uid| uid.to_string());
         let line = format!("u {name} {number} - {home} {shell}");

@@ -19,6 +19,8 @@ pub struct Environment {
     pub clock: u64,
     /// `SOURCE_DATE_EPOCH`: roots are to be built twice alike.
     pub source_date: Option<u64>,
+    /// Where it is set, and no number of seconds.
+    pub odd_source_date: bool,
     /// The machine's name for its architecture (`x86_64`).
     pub machine: String,
     /// Release of the running kernel.
@@ -53,7 +55,8 @@ impl Environment {
             let path = variable(name).map(PathBuf::from);
             path.filter(|path| path.is_absolute())
         };
-        let source_date = variable("SOURCE_DATE_EPOCH").and_then(|text| text.parse().ok());
+        let text = variable("SOURCE_DATE_EPOCH");
+        let source_date = text.as_ref().and_then(|text| text.parse().ok());
         let system = rustix::system::uname();
         let home_cache = || absolute("HOME").map(|home| home.join(".cache"));
         let clock = clock();
@@ -62,6 +65,7 @@ impl Environment {
             now: source_date.unwrap_or(clock),
             clock,
             source_date,
+            odd_source_date: text.is_some() && source_date.is_none(),
             machine: system.machine().to_string_lossy().into_owned(),
             kernel: system.release().to_string_lossy().into_owned(),
             program: own_program(),

@@ -157,6 +157,10 @@ impl Settings {
         let config_file = paths::config_file(general.config.as_deref(), &root)?;
         let mut main = read_main_config(&root, &config_file)?;
         let mut warnings = Vec::new();
+        if environment.odd_source_date {
+            let line = "SOURCE_DATE_EPOCH: a number of seconds is expected: it has no effect";
+            warnings.push(line.to_owned());
+        }
         let setopts = overrides::apply_setopts(&general.setopt, &mut main, &mut warnings)?;
         let mut repo_overrides = overrides::snapshot_time(general, &mut main)?;
         repo_overrides.extend(overrides::ip_family(general, &mut main)?);

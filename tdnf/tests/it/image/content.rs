@@ -486,3 +486,19 @@ fn what_is_written_has_places_of_its_own() {
     }
     assert!(place.left().is_empty(), "{:?}", place.left());
 }
+
+/// A second root, and a time that is none.
+#[test]
+fn odd_values_are_said() {
+    if unprivileged() {
+        return;
+    }
+    let place = Place::new();
+    let target = format!("oci:{}", place.path("layout").display());
+    let words = ["--add-user", "a:0", "-o", &target, "config"];
+    place.refused(&words).says(&["0 is root's number"]);
+    let mut command = place.command(&[]);
+    command.env("SOURCE_DATE_EPOCH", "today");
+    let run = testkit::program::run(command.args(["-o", &target, "config"])).ok();
+    run.says(&["warning: SOURCE_DATE_EPOCH: a number of seconds is expected"]);
+}
