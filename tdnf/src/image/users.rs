@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use rpm_transaction::{Owners, RootDir, make_account};
-use rustix::fs::{Gid, Mode, Uid};
+use rustix::fs::{FileType, Gid, Mode, Uid};
 use serde::Deserialize;
 
 use super::tree::Tree;
@@ -11,8 +11,6 @@ use crate::error::{At, Failure, Outcome};
 
 /// Permissions of a new home.
 const PRIVATE: u32 = 0o700;
-/// Type of a folder, as `st_mode` has it.
-const FOLDER: u32 = 0o040_000;
 const DAY: u64 = 24 * 3600;
 
 /// A user, with a group of the same name and number.
@@ -108,7 +106,11 @@ fn make_home(tree: &mut Tree, root: &RootDir, home: &str, owner: (u32, u32)) -> 
         let (uid, gid) = (Uid::from_raw(owner.0), Gid::from_raw(owner.1));
         rustix::fs::fchown(&folder, Some(uid), Some(gid)).at(path)?;
     }
-    tree.overlay(home.as_bytes(), FOLDER | mode, owner)
+    tree.overlay(
+        home.as_bytes(),
+        FileType::Directory.as_raw_mode() | mode,
+        owner,
+    )
 }
 
 /// A name that has no meaning to anything that reads the files.

@@ -190,7 +190,7 @@ impl Drive<'_> {
         }
         let is_due = |id: &FileId| {
             let file = &self.picture.files[*id];
-            file.stage == FileStage::Held && file.rest_until.is_none_or(|until| now >= until)
+            file.stage == FileStage::Held && !file.rests(now)
         };
         let due: Vec<FileId> = self.picture.open.iter().copied().filter(is_due).collect();
         for id in due {

@@ -134,6 +134,11 @@ impl WantedFile {
         }
     }
 
+    /// Whether nothing is done for it yet.
+    pub(crate) fn rests(&self, now: Instant) -> bool {
+        self.rest_until.is_some_and(|until| now < until)
+    }
+
     /// A place for bytes of a source that the request does not name.
     pub(crate) fn add_forgotten(&mut self) -> SourceId {
         self.sources.push(FileSource::new(None))

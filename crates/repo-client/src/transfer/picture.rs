@@ -151,12 +151,11 @@ impl Picture {
     /// soon that small files would come one by one faster than they are asked for.
     fn target(&self, host: HostId) -> usize {
         let found = self.probe.target(host);
-        let waiting = self.queue.iter().take(FEW);
-        let small = waiting.filter(|id| self.files[**id].is_small()).count();
-        match self.probe.is_first() && self.hosts[host].is_near() {
-            true => found.max(small),
-            false => found,
+        if !self.probe.is_first() || !self.hosts[host].is_near() {
+            return found;
         }
+        let waiting = self.queue.iter().take(FEW);
+        found.max(waiting.filter(|id| self.files[**id].is_small()).count())
     }
 
     /// What a server has room for now.

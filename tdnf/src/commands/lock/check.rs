@@ -9,7 +9,7 @@ use super::make::{digest, files_of, on, package, solve};
 use super::{Differing, read, show};
 use crate::error::{Failure, Outcome};
 use crate::plan::Plan;
-use crate::session::{Freshness, PRIMARY, Packages, Session};
+use crate::session::{Freshness, Packages, Session};
 
 pub(super) fn check(session: &Session<'_>, file: &str) -> Outcome<u8> {
     let lock = read(session, file)?;
@@ -19,8 +19,7 @@ pub(super) fn check(session: &Session<'_>, file: &str) -> Outcome<u8> {
     for (arch, old) in &lock.architectures {
         let found = on(session, arch, lock.releasever.as_deref(), |session| {
             // What is offered now, not what was when somebody asked last.
-            session.sources(PRIMARY, Freshness::Forced)?;
-            let (packages, plan) = solve(session, &lock.words, |_, _| Ok(()))?;
+            let (packages, plan) = solve(session, &lock.words, Freshness::Forced, |_, _| Ok(()))?;
             let mut found = differences(old, &section(&plan, old));
             found.extend(gone(&packages, old)?);
             Ok(found)

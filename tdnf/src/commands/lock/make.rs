@@ -42,7 +42,7 @@ pub(super) fn write(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     };
     for arch in architectures(session)? {
         let section = on(session, &arch, None, |session| {
-            let (packages, plan) = solve(session, words, |_, _| Ok(()))?;
+            let (packages, plan) = solve(session, words, Freshness::WhenExpired, |_, _| Ok(()))?;
             section(session, &packages, &plan, None, &mut |_, _| Ok(()))
         })?;
         lock.architectures.insert(arch, section);
@@ -100,9 +100,10 @@ pub(super) fn on<T>(
 pub(super) fn solve(
     session: &Session<'_>,
     words: &[String],
+    freshness: Freshness,
     hide: impl FnOnce(&mut Packages, &mut Request) -> Outcome<()>,
 ) -> Outcome<(Packages, Plan)> {
-    let sources = session.sources(PRIMARY, Freshness::WhenExpired)?;
+    let sources = session.sources(PRIMARY, freshness)?;
     let mut packages = session.packages_of(sources)?;
     let mut request = request(session)?.with(words);
     request.name_install_only(&mut packages)?;

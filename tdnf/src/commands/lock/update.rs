@@ -11,7 +11,7 @@ use super::make::{files_of, on, section, solve};
 use super::{compare, put, read};
 use crate::error::{Failure, Outcome};
 use crate::goal::{self, Request, Verb};
-use crate::session::{Packages, Session};
+use crate::session::{Freshness, Packages, Session};
 use crate::view::lock::LockDifferences;
 
 pub(super) fn update(session: &Session<'_>, file: &str, names: &[String]) -> Outcome<u8> {
@@ -29,7 +29,7 @@ pub(super) fn update(session: &Session<'_>, file: &str, names: &[String]) -> Out
             let pins = |packages: &mut Packages, request: &mut Request| {
                 pin(session, packages, request, before, free)
             };
-            let (packages, plan) = solve(session, &old.words, pins)?;
+            let (packages, plan) = solve(session, &old.words, Freshness::WhenExpired, pins)?;
             section(session, &packages, &plan, Some(before), &mut |_, _| Ok(()))
         })?;
         new.architectures.insert(arch.clone(), after);

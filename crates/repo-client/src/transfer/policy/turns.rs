@@ -207,7 +207,7 @@ pub(crate) fn step(picture: &Picture, width: usize, now: Instant) -> Option<Turn
 }
 
 fn step_of(id: FileId, file: &WantedFile, now: Instant) -> Option<TurnStep> {
-    if file.rest_until.is_some_and(|until| now < until) {
+    if file.rests(now) {
         return None;
     }
     match file.stage {
