@@ -12,6 +12,7 @@ pub mod many;
 pub mod mounts;
 pub mod opens;
 pub mod program;
+pub mod registry;
 pub mod relay;
 pub mod root;
 pub mod rpm;
@@ -20,6 +21,7 @@ pub mod server;
 pub mod spec;
 pub mod stage;
 pub mod step;
+pub mod stores;
 pub mod tree;
 pub mod words;
 

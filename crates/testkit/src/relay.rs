@@ -34,6 +34,8 @@ struct Shared {
     most: AtomicUsize,
     bucket: Mutex<Option<Instant>>,
     streams: Mutex<Vec<TcpStream>>,
+    /// Answers to requests that begin so are lost; empty: none.
+    lost: Mutex<String>,
 }
 
 /// The running relay; dropping it ends it and its connections.
@@ -60,6 +62,7 @@ impl Relay {
             most: AtomicUsize::new(0),
             bucket: Mutex::new(None),
             streams: Mutex::default(),
+            lost: Mutex::default(),
         });
         let ours = Arc::clone(&shared);
         let thread = std::thread::spawn(move || {
@@ -87,6 +90,16 @@ impl Relay {
     /// `http://127.0.0.1:PORT` + `path` (which begins with `/`).
     pub fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Its port of 127.0.0.1.
+    pub fn port(&self) -> u16 {
+        self.address.port()
+    }
+
+    /// From now on HTTP requests that begin so reach the server, and their connections end instead of an answer; empty: none.
+    pub fn lose_answers(&self, start: &str) {
+        start.clone_into(&mut lock(&self.shared.lost));
     }
 
     /// Bytes passed on to clients.
@@ -146,22 +159,44 @@ fn reset(stream: &TcpStream) {
 }
 
 impl Shared {
-    fn connection(&self, client: TcpStream) -> std::io::Result<()> {
+    fn connection(self: &Arc<Self>, client: TcpStream) -> std::io::Result<()> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let server = TcpStream::connect(self.to)?;
         let _ = client.set_nodelay(true);
         lock(&self.streams).push(client.try_clone()?);
         let now = self.open.fetch_add(1, Ordering::Relaxed) + 1;
         self.most.fetch_max(now, Ordering::Relaxed);
-        let (mut from, mut to) = (client.try_clone()?, server.try_clone()?);
+        let (from, to) = (client.try_clone()?, server.try_clone()?);
+        let (shared, is_lost) = (Arc::clone(self), Arc::new(AtomicBool::new(false)));
+        let lost = Arc::clone(&is_lost);
         std::thread::spawn(move || {
-            let _ = std::io::copy(&mut from, &mut to);
+            let _ = shared.up(from, &to, &lost);
             let _ = to.shutdown(Shutdown::Both);
         });
-        let outcome = self.down(server, &client, number);
+        let outcome = self.down(server, &client, number, &is_lost);
         self.open.fetch_sub(1, Ordering::Relaxed);
         let _ = client.shutdown(Shutdown::Both);
         outcome
+    }
+
+    fn up(
+        &self,
+        mut client: TcpStream,
+        mut server: &TcpStream,
+        is_lost: &AtomicBool,
+    ) -> std::io::Result<()> {
+        let mut buffer = vec![0; 65_536];
+        loop {
+            let got = client.read(&mut buffer)?;
+            if got == 0 {
+                return Ok(());
+            }
+            let start = lock(&self.lost).clone();
+            if !start.is_empty() && buffer[..got].starts_with(start.as_bytes()) {
+                is_lost.store(true, Ordering::SeqCst);
+            }
+            server.write_all(&buffer[..got])?;
+        }
     }
 
     fn down(
@@ -169,6 +204,7 @@ impl Shared {
         mut server: TcpStream,
         mut client: &TcpStream,
         number: usize,
+        is_lost: &AtomicBool,
     ) -> std::io::Result<()> {
         let slowest = self.line.total.into_iter().chain(self.line.each).min();
         let piece = slowest.map_or(65_536, |rate| (rate / 200).clamp(16, 16_384));
@@ -177,6 +213,10 @@ impl Shared {
         loop {
             let got = server.read(&mut buffer)?;
             if got == 0 {
+                return Ok(());
+            }
+            // The interim answer that a body is waited for is none.
+            if is_lost.load(Ordering::SeqCst) && !buffer.starts_with(b"HTTP/1.1 100") {
                 return Ok(());
             }
             pay(&own, self.line.each, got);

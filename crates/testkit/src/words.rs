@@ -60,12 +60,81 @@ fn split(line: &str) -> Vec<&str> {
     words.collect()
 }
 
+/// What the guides (`.md`) of a folder lead to, and which guides they and the example configurations beside them name, that
+/// is not there; and how much was looked for.
+pub fn dead_links(dir: &Path) -> io::Result<(Vec<String>, usize)> {
+    let (mut dead, mut number) = (Vec::new(), 0);
+    for entry in fs::read_dir(dir)? {
+        let file = entry?.path();
+        let kind = file.extension().and_then(|kind| kind.to_str());
+        if !matches!(kind, Some("md" | "toml" | "conf" | "repo")) {
+            continue;
+        }
+        let text = fs::read_to_string(&file)?;
+        let linked = text.split("](").skip(1);
+        let linked = linked.filter_map(|rest| rest.split([')', '#']).next());
+        let linked = linked.filter(|name| !name.is_empty() && !name.contains("://"));
+        let told = text.split("docs/").skip(1);
+        let told = told.filter_map(|rest| rest.split_once(".md"));
+        let told =
+            told.filter(|(name, _)| name.bytes().all(|b| b == b'-' || b.is_ascii_lowercase()));
+        let told = told.map(|(name, _)| format!("{name}.md"));
+        for name in linked.map(str::to_owned).chain(told) {
+            if !dir.join(&name).exists() {
+                dead.push(format!("{}: {name}", file.display()));
+            }
+            number += 1;
+        }
+    }
+    Ok((dead, number))
+}
+
 /// Writes the man pages of a tool and of each of its commands, and its completions for bash, zsh and
 /// fish, into a directory.
 pub fn write_manual(parser: &Parser, dir: &Path) -> io::Result<()> {
     fs::create_dir_all(dir)?;
-    clap_mangen::generate_to(parser.clone(), dir)?;
+    let mut all = parser.clone().disable_help_subcommand(true);
+    all.build();
+    write_pages(&all, &all, dir)?;
     write_completions(parser, parser.get_name(), dir)
+}
+
+/// The page of a command of a tool, and those of the commands below it.
+fn write_pages(command: &Parser, tool: &Parser, dir: &Path) -> io::Result<()> {
+    for below in command.get_subcommands().filter(|c| !c.is_hide_set()) {
+        write_pages(below, tool, dir)?;
+    }
+    let version = tool.get_version().unwrap_or_default();
+    let man = clap_mangen::Man::new(command.clone());
+    let file = man.get_filename();
+    let name = file.trim_end_matches(".1");
+    let man = man
+        .title(name.to_uppercase())
+        .date(page_date())
+        .source(format!("{} {version}", tool.get_name()))
+        .manual(tool.get_name());
+    let mut text = Vec::new();
+    man.render(&mut text)?;
+    // What stands behind the options of a help has a name in a page.
+    let mut text = String::from_utf8_lossy(&text)
+        .replace(".SH EXTRA\nExample: ", ".SH EXAMPLE\n")
+        .replace(".SH EXTRA\nExit codes: ", ".SH EXIT STATUS\n");
+    let above = name.rsplit_once('-').filter(|_| name != tool.get_name());
+    let also = match above {
+        Some((above, _)) => format!("{above}(1)"),
+        None => format!("The guide: /usr/share/doc/{name}/{name}.md"),
+    };
+    text.push_str(&format!(".SH SEE ALSO\n{}\n", also.replace('-', "\\-")));
+    fs::write(dir.join(&file), text)
+}
+
+/// The day that man pages bear: that of `SOURCE_DATE_EPOCH`, else today.
+pub fn page_date() -> String {
+    let epoch = std::env::var("SOURCE_DATE_EPOCH").ok();
+    let epoch = epoch.and_then(|text| text.trim().parse().ok());
+    let day = epoch.and_then(|seconds| chrono::DateTime::from_timestamp(seconds, 0));
+    let day = day.unwrap_or_else(|| std::time::SystemTime::now().into());
+    day.format("%Y-%m-%d").to_string()
 }
 
 /// Writes the completions of a parser for the shells under a name.

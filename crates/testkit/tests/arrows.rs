@@ -64,7 +64,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &["cli-kit", "rpm-pkg", "rpm-repo", "rpm-trust", "whole-file"],
     ),
     ("testkit", &[]),
-    ("benches", &[]),
+    ("benches", &["testkit"]),
 ];
 
 /// What a crate's tests may use besides its own dependencies.

@@ -30,14 +30,14 @@ const MIRROR_SYNC: &str = "
     bundle: config error layout manifest plan regenerate snapshot store sync trust upstream
     commands: bundle config error hooks layout manifest observer plan publish report serve snapshot status store sync trust verify
     config: error
-    fetch: config error layout observer store trust
+    fetch: config error layout observer store trust upstream
     hooks: config error report
     layout: error
     manifest: error layout store
     plan: config error layout manifest upstream
     publish: config error layout manifest snapshot store
     regenerate: error layout manifest plan store upstream
-    report: error fetch plan
+    report: error fetch manifest plan publish
     seed: error fetch layout store
     serve: config error fetch layout manifest observer publish report snapshot status store trust upstream
     snapshot: error layout manifest
@@ -46,22 +46,26 @@ const MIRROR_SYNC: &str = "
     sync: config error fetch layout manifest observer plan publish regenerate report seed store trust upstream
     trust: config error layout
     upstream: error layout manifest
-    verify: config error fetch manifest store sync trust upstream
+    verify: config error fetch layout manifest store sync trust upstream
 ";
 
 const REPO_CLIENT: &str = "
     auth_header: error
-    client: dns error limit options redact tls
+    client: auth_header dns error limit options redact tls
     event: error
-    html: transport
+    html: wire
     limit: error
+    oci: auth_header client error options patience redact tls wire
     path: error
-    ranges: client error html limit options transport
-    refresh: client error event html limit options path redact request transfer transport
+    patience: client error
+    ranges: client error html limit options transport wire
+    refresh: client error event html limit oci options path redact request transfer transport wire
     request: client error options redact transport
+    s3: auth_header client error options path patience redact tls wire
     tls: error options
     transfer: client error event html path ranges redact request
-    transport: auth_header client dns error options redact tls
+    transport: auth_header client error oci options s3 tls wire
+    wire: dns error limit options redact tls
 ";
 
 /// Found arrows: from room to rooms.

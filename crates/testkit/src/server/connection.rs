@@ -1,7 +1,7 @@
 //! One connection: reads requests, answers them as the script says.
 
 use std::ffi::OsString;
-use std::io::{self, BufRead, BufReader, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpStream};
 use std::os::unix::ffi::OsStringExt;
 use std::os::unix::fs::MetadataExt;
@@ -42,7 +42,7 @@ pub(super) fn serve(shared: &Shared, stream: TcpStream) {
     let _ = stream.shutdown(Shutdown::Both);
 }
 
-fn read_request(reader: &mut impl BufRead) -> Option<Seen> {
+pub(crate) fn read_request(reader: &mut impl BufRead) -> Option<Seen> {
     let mut line = String::new();
     reader.read_line(&mut line).ok().filter(|got| *got > 0)?;
     let mut words = line.split_whitespace();
@@ -56,6 +56,13 @@ fn read_request(reader: &mut impl BufRead) -> Option<Seen> {
         };
         headers.push((name.to_ascii_lowercase(), value.trim().to_owned()));
     }
+    let length = headers.iter().find(|(name, _)| name == "content-length");
+    let length = length.and_then(|(_, value)| value.parse().ok());
+    let mut body = Vec::new();
+    reader
+        .take(length.unwrap_or(0))
+        .read_to_end(&mut body)
+        .ok()?;
     let path = match target.split_once("://") {
         Some((_, rest)) => rest.find('/').map_or("/", |at| &rest[at..]),
         None => target.as_str(),
@@ -66,6 +73,7 @@ fn read_request(reader: &mut impl BufRead) -> Option<Seen> {
         path,
         target,
         headers,
+        body,
     })
 }
 
@@ -264,7 +272,8 @@ fn reset(stream: &TcpStream) {
     let _ = socket2::SockRef::from(stream).set_linger(Some(Duration::ZERO));
 }
 
-fn base64(data: &[u8]) -> String {
+/// Bytes as Base64 has them (RFC 4648).
+pub fn base64(data: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::new();
     for group in data.chunks(3) {

@@ -13,6 +13,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 pub use answer::Answer;
+pub use connection::base64;
+pub(crate) use connection::read_request;
 
 /// One request as it came in.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,6 +27,8 @@ pub struct Seen {
     pub target: String,
     /// Header names in lower case with their values.
     pub headers: Vec<(String, String)>,
+    /// Body, where its length was said.
+    pub body: Vec<u8>,
 }
 
 impl Seen {

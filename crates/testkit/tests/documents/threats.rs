@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// What a row says where nothing holds it.
 const NONE: &str = "no test";
-const LAST: u32 = 146;
+const LAST: u32 = 148;
 /// Rows that have no test. One more is a step back; one fewer belongs in the same commit.
 const WITHOUT: &[&str] = &["85"];
 
