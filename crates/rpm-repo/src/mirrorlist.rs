@@ -38,7 +38,7 @@ pub(crate) fn is_url(text: &str) -> bool {
     let Some((scheme, rest)) = text.split_once("://") else {
         return false;
     };
-    let known = ["http", "https", "ftp", "file"]
+    let known = ["http", "https", "ftp", "file", "oci", "oci+http", "s3"]
         .iter()
         .any(|s| scheme.eq_ignore_ascii_case(s));
     known

@@ -20,7 +20,7 @@ pub use repo::{
 pub use secret::Secret;
 pub use unreadable::UnreadableValue;
 pub use value::{
-    IpFamily, ProxyAuth, Throttle, WEAK_SIGNATURES, parse_bool, parse_bytes, parse_expire,
+    IpFamily, ProxyAuth, S3Style, Throttle, WEAK_SIGNATURES, parse_bool, parse_bytes, parse_expire,
     parse_list,
 };
 

@@ -9,9 +9,9 @@ use std::time::Duration;
 use super::keys::{EffectiveKey, is_named, section};
 use super::unreadable::{UnreadableValue, pass_over};
 use super::value::{
-    IpFamily, KeyLine, ProxyAuth, Throttle, absolute, boolean, bytes, expire, integer, ip_family,
-    list, max_age, optional, parse_bool, posix_time, proxy_auth, seconds, text, throttle,
-    weak_signatures, whole,
+    IpFamily, KeyLine, ProxyAuth, S3Style, Throttle, absolute, boolean, bytes, expire,
+    fingerprints, integer, ip_family, list, max_age, optional, parse_bool, posix_time, proxy_auth,
+    s3_style, seconds, text, throttle, weak_signatures, whole,
 };
 use super::{MainConfig, Secret};
 use crate::error::{Error, Place, Result, quoted};
@@ -47,7 +47,7 @@ section! {
     REPO_KEYS {
         ("name", "the id", "Name for people.")
             name: String = String::new(), text;
-        ("baseurl", "none", "URLs (http, https, file), tried in order.")
+        ("baseurl", "none", "URLs (http, https, oci, s3, file), tried in order.")
             baseurl: Vec<String> = Vec::new(), list;
         ("mirrorlist", "none", "URL of a list of URLs.")
             mirrorlist: Option<String> = None, optional;
@@ -59,8 +59,11 @@ section! {
             gpgcheck: bool = true, boolean;
         ("repo_gpgcheck", "0", "Whether the signature of repomd.xml is checked.")
             repo_gpgcheck: bool = false, boolean;
-        ("gpgkey", "none", "file: or https: URLs of keys.")
+        ("gpgkey", "none", "file: or https: URLs of keys; http: where gpgkey_fingerprint or the user vouches for them.")
             gpgkey: Vec<String> = Vec::new(), list;
+        ("gpgkey_fingerprint", "none", "Fingerprints: no other key of gpgkey counts, and with them a key may come from any server.")
+            /// Lower case, without blanks; empty: any key.
+            gpgkey_fingerprint: Vec<String> = Vec::new(), fingerprints;
         ("weak_signatures", "none", "Weaknesses of package signatures that are admitted: sha1, rsa1024, expired.")
             /// Words of [`WEAK_SIGNATURES`].
             weak_signatures: Vec<String> = Vec::new(), weak_signatures;
@@ -80,6 +83,12 @@ section! {
             password: Option<Secret> = None, optional;
         ("auth_header_file", "none", "File of one line, such as Authorization: Bearer TOKEN: this header is sent to the servers that the section names, and to no others.")
             auth_header_file: Option<PathBuf> = None, absolute;
+        ("s3_endpoint", "AWS_ENDPOINT_URL_S3 or AWS_ENDPOINT_URL, else AWS", "URL of the server that has the buckets of s3://BUCKET/PREFIX; username and password are an access key and its secret.")
+            s3_endpoint: Option<String> = None, optional;
+        ("s3_region", "AWS_REGION or AWS_DEFAULT_REGION, else us-east-1", "Region of the buckets.")
+            s3_region: Option<String> = None, optional;
+        ("s3_style", "auto", "path or host: where a request names the bucket; auto is in the path where a server is named.")
+            s3_style: Option<S3Style> = None, s3_style;
         ("proxy", "that of tdnf.conf", "URL of a proxy; empty or _none_ for none.")
             proxy: Option<String> = None, optional;
         ("proxy_username", "none", "Its user.")
@@ -135,7 +144,7 @@ section! {
 }
 
 /// Keys in whose values variables are expanded.
-const EXPANDED_KEYS: [&str; 11] = [
+const EXPANDED_KEYS: [&str; 13] = [
     "name",
     "proxy",
     "proxy_username",
@@ -146,6 +155,8 @@ const EXPANDED_KEYS: [&str; 11] = [
     "gpgkey",
     "username",
     "password",
+    "s3_endpoint",
+    "s3_region",
     "snapshot",
 ];
 

@@ -10,6 +10,7 @@ const CHECKS: &[&str] = &[
     "cligpgcheck",
     "gpgcheck",
     "repo_gpgcheck",
+    "gpgkey_fingerprint",
     "weak_signatures",
     "sslverify",
     "ssl_builtin_roots",

@@ -174,6 +174,26 @@ pub(super) fn ip_family(field: &mut Option<IpFamily>, line: &KeyLine<'_>) -> Res
     line.put(field, family, "4, IPv4, 6, IPv6 or whatever")
 }
 
+/// How a bucket of an object store is named in a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum S3Style {
+    /// In the path: `https://server/bucket/key`.
+    Path,
+    /// In the host: `https://bucket.server/key`.
+    Host,
+}
+
+/// `s3_style`.
+pub(super) fn s3_style(field: &mut Option<S3Style>, line: &KeyLine<'_>) -> Result<()> {
+    let style = match line.value.to_ascii_lowercase().as_str() {
+        "" | "auto" => Some(None),
+        "path" => Some(Some(S3Style::Path)),
+        "host" => Some(Some(S3Style::Host)),
+        _ => None,
+    };
+    line.put(field, style, "path, host or auto")
+}
+
 /// How the login of a proxy is told to it.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash)]
 pub enum ProxyAuth {
@@ -259,6 +279,31 @@ pub(super) fn weak_signatures(field: &mut Vec<String>, line: &KeyLine<'_>) -> Re
         "sha1, rsa1024, expired or several of them",
     )
 }
+
+/// Fingerprints of keys in any case, as one word each or in groups of four digits, commas between them.
+pub(super) fn fingerprints(field: &mut Vec<String>, line: &KeyLine<'_>) -> Result<()> {
+    let mut found = Vec::new();
+    for part in line.value.to_ascii_lowercase().split(',') {
+        let words: Vec<&str> = part.split_whitespace().collect();
+        match words.iter().all(|word| word.len() == 4) {
+            true => found.push(words.concat()),
+            false => found.extend(words.iter().map(|word| (*word).to_owned())),
+        }
+    }
+    found.retain(|one| !one.is_empty());
+    let whole = |one: &String| {
+        FINGERPRINT_DIGITS.contains(&one.len()) && one.bytes().all(|b| b.is_ascii_hexdigit())
+    };
+    let known = found.iter().all(whole);
+    line.put(
+        field,
+        known.then_some(found),
+        "fingerprints of 40 or 64 hexadecimal digits, commas between them",
+    )
+}
+
+/// Digits of a fingerprint: of version 4 keys, and of version 6.
+const FINGERPRINT_DIGITS: [usize; 2] = [40, 64];
 
 /// Adds to the list; an empty value empties it.
 pub(super) fn more(field: &mut Vec<String>, line: &KeyLine<'_>) -> Result<()> {

@@ -15,7 +15,14 @@ use crate::layout::{Href, Place, tidied};
 /// Longest name of a package, a repository, a version.
 const MAX_NAME: usize = 255;
 /// How a URL of a package begins.
-pub(super) const SCHEMES: [&str; 3] = ["http://", "https://", "file:///"];
+pub(super) const SCHEMES: [&str; 6] = [
+    "http://",
+    "https://",
+    "s3://",
+    "oci://",
+    "oci+http://",
+    "file:///",
+];
 /// Longest URL.
 const MAX_URL: usize = 8192;
 
@@ -281,7 +288,7 @@ pub(super) fn url(fields: &mut Fields) -> Read<String> {
         false => Err(fields.bad_value(
             "url",
             &format!(
-                "{}: http://, https:// or file:/// is expected",
+                "{}: http://, https://, s3://, oci:// or file:/// is expected",
                 quoted(&text)
             ),
         )),

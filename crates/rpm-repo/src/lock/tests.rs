@@ -183,7 +183,7 @@ fn what_cannot_be_trusted_is_refused_with_its_place() {
             &own,
             "https://a.example/base/Packages",
             "ftp://a.example/base/Packages",
-            "http://, https:// or file:/// is expected",
+            "http://, https://, s3://, oci:// or file:/// is expected",
         ),
         (&own, "\"Packages/libstdc++", "\"/etc/libstdc++", "location"),
         (

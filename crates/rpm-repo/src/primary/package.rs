@@ -211,9 +211,12 @@ impl PrimaryPackage {
         }
     }
 
-    /// Takes `./`, `//` and `/./` out of the location, as a server would, and judges what is left.
+    /// Takes `./`, `//` and `/./` out of the location, as a server would, and judges what is left. A URL stays as it is.
     pub(super) fn tidy_location(&mut self) {
-        if let Cow::Owned(tidy) = layout::tidied(self.refused_location()) {
+        let is_url = self.refused_location().contains("://");
+        if let Cow::Owned(tidy) = layout::tidied(self.refused_location())
+            && !is_url
+        {
             let start = self.text.len();
             self.text.push_str(&tidy);
             self.texts.location = TextSpan::since(start, &self.text);
@@ -221,7 +224,7 @@ impl PrimaryPackage {
         self.location_fault = layout::fault(self.refused_location());
     }
 
-    /// The location, safe or not: only for messages.
+    /// The location as written, safe or not: for messages, and for who resolves it himself.
     pub fn refused_location(&self) -> &str {
         self.texts.location.of(&self.text)
     }

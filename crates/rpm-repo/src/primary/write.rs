@@ -36,10 +36,10 @@ impl PrimaryPackage {
         write_at(self, location, base.or(self.location_base()), out);
     }
 
-    /// Appends the package as [`write_package`] does, without `xml:base`: its file lies in the
+    /// Appends the package as [`write_package`] does, at this location and without `xml:base`: its file lies in the
     /// repository itself now.
-    pub fn write_here(&self, out: &mut String) {
-        write_at(self, self.refused_location(), None, out);
+    pub fn write_here(&self, location: &str, out: &mut String) {
+        write_at(self, location, None, out);
     }
 }
 

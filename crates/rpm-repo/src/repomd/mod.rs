@@ -69,9 +69,12 @@ impl Repomd {
     }
 
     /// Takes out the records whose location is none of metadata ([`Place`]): the same bytes could be an unjudged package.
+    /// Of one that lies elsewhere (`xml:base`) the file name counts.
     pub fn take_misplaced(&mut self) -> Vec<RepomdRecord> {
-        let is_misplaced =
-            |record: &mut RepomdRecord| Place::of(record.href.as_str()) != Place::Metadata;
+        let is_misplaced = |record: &mut RepomdRecord| match record.base {
+            None => Place::of(record.href.as_str()) != Place::Metadata,
+            Some(_) => Place::of(&record.href_here()) != Place::Metadata,
+        };
         self.records.extract_if(.., is_misplaced).collect()
     }
 
@@ -82,6 +85,14 @@ impl Repomd {
 }
 
 impl RepomdRecord {
+    /// Where the file lies in a repository that stands alone: what lies elsewhere (`xml:base`) comes into `repodata/`.
+    pub fn href_here(&self) -> String {
+        match self.base {
+            None => self.href.as_str().to_owned(),
+            Some(_) => format!("repodata/{}", self.href.file_name()),
+        }
+    }
+
     /// What [`crate::compress::VerifiedReader`] must check.
     pub fn expected(&self) -> Expected {
         Expected {

@@ -8,18 +8,29 @@ const BLOCK: usize = 64 << 10;
 /// Most bytes of a record that is passed over: as much as the header of a package has at most.
 const MAX_SKIPPED: usize = 256 << 20;
 
+/// What was read of the stream and is at hand.
+enum Block {
+    Text(String),
+    /// What is no UTF-8.
+    Bytes(Vec<u8>),
+}
+
 /// A buffered stream that fails when one event takes more than a limit. Not a `BufReader`: the parser looks at
 /// the buffer several times for each event, and behind a `BufReader` that look is a call (3 % of a makecache).
 pub(super) struct Guard<R> {
     stream: Option<R>,
-    block: Box<[u8]>,
+    block: Block,
     start: usize,
-    end: usize,
+    /// Where the stream is read to. It begins with so many bytes of a character whose end is still to be read.
+    room: Box<[u8]>,
+    cut: usize,
+    /// A block that comes again, from a place on.
+    aside: Option<(Block, usize)>,
     /// Bytes consumed since the last event began.
     pub(super) used: usize,
     limit: usize,
     pub(super) exceeded: bool,
-    /// Bytes that were taken from the stream.
+    /// Bytes of the stream that were at hand so far.
     taken: u64,
     /// Bytes of the stream before what the parser has seen.
     pub(super) passed: u64,
@@ -27,17 +38,11 @@ pub(super) struct Guard<R> {
 
 impl<R: Read> Guard<R> {
     pub(super) fn new(stream: R, limit: usize) -> Guard<R> {
-        let block = vec![0; BLOCK].into_boxed_slice();
         Guard {
             stream: Some(stream),
-            block,
-            start: 0,
-            end: 0,
-            used: 0,
+            room: vec![0; BLOCK].into_boxed_slice(),
             limit,
-            exceeded: false,
-            taken: 0,
-            passed: 0,
+            ..Guard::empty()
         }
     }
 
@@ -45,15 +50,41 @@ impl<R: Read> Guard<R> {
     pub(super) fn empty() -> Guard<R> {
         Guard {
             stream: None,
-            block: Box::default(),
+            block: Block::Text(String::new()),
             start: 0,
-            end: 0,
+            room: Box::default(),
+            cut: 0,
+            aside: None,
             used: 0,
             limit: 0,
             exceeded: false,
             taken: 0,
             passed: 0,
         }
+    }
+
+    /// The text at hand and where in it the stream goes on; none where it is no UTF-8.
+    #[inline]
+    pub(super) fn text(&self) -> Option<(&str, usize)> {
+        match &self.block {
+            Block::Text(text) => Some((text, self.start)),
+            Block::Bytes(_) => None,
+        }
+    }
+
+    /// Goes on at a place in the text at hand. What lies before it is not for the parser.
+    #[inline]
+    pub(super) fn pass_to(&mut self, place: usize) {
+        self.passed += (place - self.start) as u64;
+        self.start = place;
+    }
+
+    /// Gives the parser `tags` to read before the stream goes on. They do not count as bytes of the stream.
+    pub(super) fn put_before(&mut self, tags: String) {
+        // What was passed holds the same tags, and they hold nothing else.
+        self.passed -= tags.len() as u64;
+        let block = std::mem::replace(&mut self.block, Block::Text(tags));
+        self.aside = Some((block, std::mem::take(&mut self.start)));
     }
 
     /// Passes over everything up to and with `</name>`. False where it is not found, or where a comment or the like
@@ -89,7 +120,7 @@ impl<R: Read> Guard<R> {
             self.consume(read);
             if matched == end.len() {
                 self.used = 0;
-                self.passed = self.taken - (self.end - self.start) as u64;
+                self.passed = self.taken - self.at_hand().len() as u64;
                 return Ok(true);
             }
         }
@@ -101,21 +132,54 @@ impl<R: Read> Guard<R> {
             self.exceeded = true;
             return Err(io::Error::other("a tag or text is too long"));
         }
-        (self.start, self.end) = (0, 0);
-        let Some(stream) = &mut self.stream else {
-            return Ok(());
-        };
-        loop {
-            match stream.read(&mut self.block) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-                Ok(count) => {
-                    self.end = count.min(self.block.len());
-                    self.taken += self.end as u64;
-                    return Ok(());
-                }
+        if let Some((block, start)) = self.aside.take() {
+            (self.block, self.start) = (block, start);
+            if !self.at_hand().is_empty() {
+                return Ok(());
             }
         }
+        (self.block, self.start) = (self.read_block()?, 0);
+        self.taken += self.at_hand().len() as u64;
+        Ok(())
+    }
+
+    /// The next block of the stream, empty at its end. A character that it cuts waits for the next.
+    fn read_block(&mut self) -> io::Result<Block> {
+        loop {
+            let (Some(stream), Some(room)) = (&mut self.stream, self.room.get_mut(self.cut..))
+            else {
+                return Ok(Block::Bytes(Vec::new()));
+            };
+            let count = match stream.read(room) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                count => count?.min(room.len()),
+            };
+            let end = std::mem::take(&mut self.cut) + count;
+            let read = self.room.get(..end).unwrap_or_default();
+            let (block, whole) = match std::str::from_utf8(read) {
+                Ok(text) => (Block::Text(text.to_owned()), end),
+                Err(error) if error.error_len().is_none() && count > 0 => {
+                    let whole = read.get(..error.valid_up_to()).unwrap_or_default();
+                    let text = String::from_utf8_lossy(whole).into_owned();
+                    (Block::Text(text), whole.len())
+                }
+                Err(_) => (Block::Bytes(read.to_owned()), end),
+            };
+            self.room.copy_within(whole..end, 0);
+            self.cut = end - whole;
+            if whole > 0 || count == 0 {
+                return Ok(block);
+            }
+        }
+    }
+
+    #[inline]
+    fn at_hand(&self) -> &[u8] {
+        let bytes = match &self.block {
+            Block::Text(text) => text.as_bytes(),
+            Block::Bytes(bytes) => bytes,
+        };
+        bytes.get(self.start..).unwrap_or_default()
     }
 }
 
@@ -131,10 +195,10 @@ impl<R: Read> Read for Guard<R> {
 impl<R: Read> BufRead for Guard<R> {
     #[inline]
     fn fill_buf(&mut self) -> io::Result<&[u8]> {
-        if self.start >= self.end {
+        if self.at_hand().is_empty() {
             self.refill()?;
         }
-        Ok(self.block.get(self.start..self.end).unwrap_or_default())
+        Ok(self.at_hand())
     }
 
     #[inline]

@@ -1,4 +1,5 @@
-//! The one XML reader that all parsers of this crate share: quick-xml behind guards.
+//! The one XML reader that all parsers of this crate share: quick-xml behind guards, and a short way
+//! ([`plain`]) past it for what is written as every generator writes it.
 //!
 //! What it refuses, whatever the document: DOCTYPE (so no entities of one's own, no external
 //! subsets), references other than the five of XML and numbers, encodings other than UTF-8, nesting
@@ -8,6 +9,7 @@
 
 mod escape;
 mod guard;
+mod plain;
 mod text;
 
 use std::io::{self, Read};
@@ -20,6 +22,7 @@ use crate::rule;
 pub(crate) use escape::{is_xml, push_element, push_number, push_pair};
 pub use escape::{push_attribute, push_clean, push_text};
 use guard::Guard;
+use plain::{Found, Plain, PlainTag};
 pub use text::{number, number32, unescape_into};
 use text::{push_lines, reference};
 
@@ -54,7 +57,9 @@ impl Default for XmlLimits {
 /// to its [`Event::End`], by [`XmlReader::text_into`], or by [`XmlReader::skip`].
 pub struct XmlReader<'d, R> {
     reader: Reader<Guard<R>>,
+    /// The last event of the reader below.
     buffer: Vec<u8>,
+    plain: Plain,
     document: &'d str,
     depth: u32,
     max_depth: u32,
@@ -77,29 +82,46 @@ pub enum XmlEvent<'e> {
 }
 
 /// An opening tag.
-pub struct Tag<'e>(BytesStart<'e>);
+pub struct Tag<'e>(TagSource<'e>);
+
+enum TagSource<'e> {
+    Plain(PlainTag<'e>),
+    Any(BytesStart<'e>),
+}
 
 impl Tag<'_> {
     /// The name without prefix.
+    #[inline]
     pub fn name(&self) -> &[u8] {
-        local(self.0.name().0).as_bytes()
+        match &self.0 {
+            TagSource::Plain(tag) => local(tag.name()).as_bytes(),
+            TagSource::Any(tag) => local(tag.name().0).as_bytes(),
+        }
     }
 
     /// Calls `f` with the local name and the raw (still escaped) value of every attribute; the
     /// namespace declarations are left out. Errors: malformed attributes; what `f` returns.
     #[inline]
     pub fn attributes(&self, mut f: impl FnMut(&[u8], &str) -> Parsed<()>) -> Parsed<()> {
-        let mut attributes = self.0.attributes();
+        let mut each = |key: &str, value: &str| match key.starts_with("xmlns") {
+            true => Ok(()),
+            false => f(local(key).as_bytes(), value),
+        };
+        let tag = match &self.0 {
+            TagSource::Plain(tag) => {
+                return tag
+                    .attributes()
+                    .try_for_each(|(key, value)| each(key, value));
+            }
+            TagSource::Any(tag) => tag,
+        };
+        let mut attributes = tag.attributes();
         attributes.with_checks(false);
         for attribute in attributes {
             let Ok(attribute) = attribute else {
                 return Err(XmlFault::syntax("malformed attributes"));
             };
-            let key = attribute.key.0;
-            if key.starts_with("xmlns") {
-                continue;
-            }
-            f(local(key).as_bytes(), &attribute.value)?;
+            each(attribute.key.0, &attribute.value)?;
         }
         Ok(())
     }
@@ -163,6 +185,7 @@ impl<'d, R: Read> XmlReader<'d, R> {
         XmlReader {
             reader: Reader::from_reader(Guard::new(stream, limits.max_event)),
             buffer: Vec::with_capacity(4096),
+            plain: Plain::default(),
             document,
             depth: 0,
             max_depth: limits.max_depth,
@@ -223,6 +246,21 @@ impl<'d, R: Read> XmlReader<'d, R> {
             self.depth -= 1;
             return Ok(XmlEvent::End);
         }
+        match self.plain_tag() {
+            Some(Found::Start(name, is_empty)) => {
+                self.depth += 1;
+                self.pending_end = is_empty;
+                let (text, _) = self.reader.get_ref().text().unwrap_or_default();
+                return Ok(XmlEvent::Start(Tag(TagSource::Plain(
+                    self.plain.last(text, name),
+                ))));
+            }
+            Some(Found::End) => {
+                self.depth -= 1;
+                return Ok(XmlEvent::End);
+            }
+            None => self.hand_over()?,
+        }
         let event = raw_event(&mut self.reader, &mut self.buffer, self.document)?;
         let is_empty = matches!(event, RawEvent::Empty(_));
         let what = match event {
@@ -232,7 +270,7 @@ impl<'d, R: Read> XmlReader<'d, R> {
                 self.depth += 1;
                 self.has_root = true;
                 self.pending_end = is_empty;
-                return Ok(XmlEvent::Start(Tag(tag)));
+                return Ok(XmlEvent::Start(Tag(TagSource::Any(tag))));
             }
             RawEvent::End(_) if self.depth > 0 => {
                 self.depth -= 1;
@@ -277,6 +315,10 @@ impl<'d, R: Read> XmlReader<'d, R> {
             self.depth -= 1;
             return Ok(());
         }
+        if self.plain_text(out, max) {
+            return Ok(());
+        }
+        self.hand_over()?;
         loop {
             let fault = match raw_event(&mut self.reader, &mut self.buffer, self.document)? {
                 RawEvent::Text(text) if out.len() + text.len() <= max => {
@@ -314,6 +356,67 @@ impl<'d, R: Read> XmlReader<'d, R> {
             };
             return Err(self.fault(fault));
         }
+    }
+
+    /// The next tag, if it can be read the short way.
+    #[inline]
+    fn plain_tag(&mut self) -> Option<Found> {
+        // The reader below is between two events of which the last was no text: it need not know of what is read here.
+        let is_between = self.buffer.first() == Some(&b'<');
+        let (text, start) = self.reader.get_ref().text()?;
+        if !is_between || self.depth == 0 || self.depth >= self.max_depth {
+            return None;
+        }
+        let (found, end) = self.plain.tag(text, start)?;
+        if let Found::Start(name, false) = found {
+            self.plain.opened.push(name);
+        }
+        self.reader.get_mut().pass_to(end);
+        Some(found)
+    }
+
+    /// [`XmlReader::text_into`], if it can be read the short way.
+    #[inline]
+    fn plain_text(&mut self, out: &mut String, max: usize) -> bool {
+        if self.plain.opened.is_empty() {
+            return false;
+        }
+        let Some((text, start)) = self.reader.get_ref().text() else {
+            return false;
+        };
+        let before = out.len();
+        let Some(end) = self.plain.text(text, start, out, max) else {
+            out.truncate(before);
+            return false;
+        };
+        self.reader.get_mut().pass_to(end);
+        self.depth -= 1;
+        true
+    }
+
+    /// Before the reader below goes on: tells it which elements were opened without it.
+    #[inline]
+    fn hand_over(&mut self) -> Result<()> {
+        match self.plain.opened.is_empty() {
+            true => Ok(()),
+            false => self.tell_opened(),
+        }
+    }
+
+    fn tell_opened(&mut self) -> Result<()> {
+        let (text, _) = self.reader.get_ref().text().unwrap_or_default();
+        let mut tags = String::new();
+        let count = self.plain.opened.len();
+        for (start, end) in self.plain.opened.drain(..) {
+            for part in ["<", text.get(start..end).unwrap_or_default(), ">"] {
+                tags.push_str(part);
+            }
+        }
+        self.reader.get_mut().put_before(tags);
+        for _ in 0..count {
+            raw_event(&mut self.reader, &mut self.buffer, self.document)?;
+        }
+        Ok(())
     }
 
     /// The text of the element that was just opened, at most `max` bytes; finishes the element.
@@ -385,6 +488,7 @@ impl<'d, R: Read> XmlReader<'d, R> {
         if self.depth == outer && !is_cut {
             return Ok(true);
         }
+        self.plain.opened.clear();
         let stopped = Reader::from_reader(Guard::empty());
         let mut guard = std::mem::replace(&mut self.reader, stopped).into_inner();
         let found = guard.skip_past(record);

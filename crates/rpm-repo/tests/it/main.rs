@@ -11,3 +11,4 @@ mod mutated;
 mod real;
 mod repo_files;
 mod rows;
+mod short_way;

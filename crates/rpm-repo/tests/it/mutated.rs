@@ -10,7 +10,7 @@ use rpm_repo::{
     updateinfo, vars,
 };
 
-const DOCUMENTS: &[&str] = &[
+pub(crate) const DOCUMENTS: &[&str] = &[
     "<?xml version=\"1.0\" encoding=\"UTF-8\"?><metadata xmlns:rpm=\"r\" packages=\"1\"><package type=\"rpm\"><name>a&amp;b</name>\
      <arch>x</arch><version epoch=\"0\" ver=\"1\" rel=\"2\"/><checksum type=\"sha256\" pkgid=\"YES\">00ff</checksum>\
      <summary>ü</summary><time file=\"1\" build=\"2\"/><size package=\"1\" installed=\"2\" archive=\"3\"/>\
@@ -56,7 +56,7 @@ fn read_everything(bytes: &[u8]) {
     let _ = layout::cache_dir_name(&text, Some(&text));
 }
 
-fn damage(bytes: &mut Vec<u8>, random: &mut Rng) {
+pub(crate) fn damage(bytes: &mut Vec<u8>, random: &mut Rng) {
     const BITS: &[&[u8]] = &[
         b"<", b">", b"&", b"\"", b"'", b"/", b"&#0;", b"<!", b"]]>", b"\0", b"\xff", b"-1", b"<a>",
         b"${", b"%2e",

@@ -162,6 +162,39 @@ fn weak_signatures_are_words_of_a_list() {
 }
 
 #[test]
+fn fingerprints_are_words_or_groups_of_four() {
+    let dir = tempfile::tempdir().unwrap();
+    let read = |value: &str| {
+        let text = format!("[a]\nname=A\ngpgkey_fingerprint={value}");
+        std::fs::write(dir.path().join("a.repo"), text).unwrap();
+        let repos = read_repo_dir(dir.path(), &MainConfig::default(), &Vars::new())?;
+        Ok::<_, rpm_repo::Error>(repos[0].gpgkey_fingerprint.clone())
+    };
+    let (one, two) = ("0123456789abcdef0123456789abcdef01234567", "ab".repeat(32));
+    let groups = "0123 4567 89AB CDEF 0123  4567 89AB CDEF 0123 4567";
+    assert!(read("").unwrap().is_empty());
+    assert_eq!(read(&one.to_uppercase()).unwrap(), [one]);
+    assert_eq!(read(groups).unwrap(), [one]);
+    for both in [
+        format!("{one} {two}"),
+        format!("{groups}, {two}"),
+        format!("{one},{two},"),
+    ] {
+        assert_eq!(read(&both).unwrap(), [one, &two], "{both}");
+    }
+    // Short ids can be made to fit, and a slip must not admit every key.
+    for wrong in [
+        "89abcdef",
+        "0x0123",
+        &one[1..],
+        &format!("{one}0"),
+        &one.replace('0', "g"),
+    ] {
+        assert!(read(wrong).is_err(), "{wrong}");
+    }
+}
+
+#[test]
 fn unreadable_values_have_no_effect_where_nothing_is_checked() {
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("a.repo");
