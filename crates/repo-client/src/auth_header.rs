@@ -50,10 +50,14 @@ pub fn is_in_clear(url: &str) -> bool {
     let Ok(url) = Url::parse(url) else {
         return false;
     };
+    matches!(url.scheme(), "http" | "oci+http") && !is_here(&url)
+}
+
+/// Whether a URL leads to this machine.
+pub(crate) fn is_here(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let ip = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    let is_here = host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback());
-    url.scheme() == "http" && !is_here
+    host == "localhost" || ip.is_ok_and(|ip| ip.is_loopback())
 }
 
 /// The header in a file of one line. Its text is in no error: it is a secret.

@@ -1,5 +1,6 @@
 //! The client: one runtime, connections kept between requests, nothing started before it is used.
 
+use std::any::{Any, TypeId};
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -11,10 +12,11 @@ use reqwest::{NoProxy, Url, redirect};
 use rpm_repo::config::{IpFamily, ProxyAuth};
 use tokio::runtime::{Builder, Runtime};
 
+use crate::auth_header::is_here;
 use crate::dns::{NameResolver, family_words, is_of};
 use crate::error::{Cause, Error, LOGIN_WANTED, NO_LOGIN, PROXY, Result, UNREACHED, server_name};
 use crate::limit::Limiter;
-use crate::options::{Access, ClientOptions, Proxy, Route, Tls};
+use crate::options::{Access, ClientOptions, Proxy, RegistryLogins, Route, S3Environment, Tls};
 use crate::redact::redact;
 use crate::tls::{self, verifier};
 
@@ -29,6 +31,8 @@ pub struct Client {
     limiters: Mutex<HashMap<String, Arc<Limiter>>>,
     servers: Mutex<HashMap<String, ServerMemory>>,
     next_id: AtomicU64,
+    /// What is known beyond HTTP, by its type.
+    kept: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
     /// That Mozilla's certificate authorities are trusted was said.
     roots_told: AtomicBool,
 }
@@ -74,6 +78,7 @@ impl Client {
             limiters: Mutex::default(),
             servers: Mutex::default(),
             next_id: AtomicU64::new(1),
+            kept: Mutex::default(),
             roots_told: AtomicBool::new(false),
         }
     }
@@ -82,6 +87,35 @@ impl Client {
     /// ([`crate::BUILTIN_ROOTS_USED`]).
     pub fn trusts_builtin_roots(&self) -> bool {
         self.roots_told.load(Ordering::Relaxed)
+    }
+
+    /// What the environment says of object stores.
+    pub(crate) fn s3_environment(&self) -> &S3Environment {
+        &self.options.s3
+    }
+
+    /// Whether sections are written by whoever has the environment.
+    pub(crate) fn owns_sections(&self) -> bool {
+        self.options.own_sections
+    }
+
+    /// Why what this user is known by is not for `url`, whatever a section says: somebody on the way might read it.
+    pub(crate) fn exposes(&self, access: &Access, url: &Url) -> Option<&'static str> {
+        let is_checked = url.scheme() == "https" && access.tls.verify;
+        // A proxy is not this machine.
+        let is_here = is_here(url) && self.proxy_of(&access.route, url).is_none();
+        match is_checked || is_here {
+            true => None,
+            false if url.scheme() == "https" => {
+                Some("its certificate is not checked (sslverify=0)")
+            }
+            false => Some("it does not go by https"),
+        }
+    }
+
+    /// The clock, in seconds since 1970, if the caller has named one.
+    pub(crate) fn clock(&self) -> Option<u64> {
+        self.options.clock.map(|clock| clock())
     }
 
     /// Runs `work` to its end on the calling thread.
@@ -112,6 +146,21 @@ impl Client {
         if let Some(runtime) = kept.take().and_then(Arc::into_inner) {
             runtime.shutdown_background();
         }
+    }
+
+    /// What a kind of server is known by for the life of the client: one value of each type, made when it is first asked
+    /// for.
+    pub(crate) fn kept<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let one = kept.entry(TypeId::of::<T>());
+        let one = Arc::clone(one.or_insert_with(|| Arc::new(T::default())));
+        drop(kept);
+        one.downcast().unwrap_or_default()
+    }
+
+    /// Where logins to registries stand.
+    pub(crate) fn registry_logins(&self) -> &RegistryLogins {
+        &self.options.registry_logins
     }
 
     pub(crate) fn next_id(&self) -> u64 {
@@ -464,7 +513,7 @@ pub(crate) fn origin(url: &Url) -> String {
     format!("{}://{host}{}", url.scheme(), port.unwrap_or_default())
 }
 
-/// Parses one URL of a list; only http, https and file are spoken.
+/// Parses one URL of a list; only http, https, registries, buckets and file are spoken.
 pub(crate) fn parse_url(text: &str) -> Result<Url> {
     let bad = |why: String| Error::BadUrl {
         url: redact(text),
@@ -483,9 +532,13 @@ pub(crate) fn parse_url(text: &str) -> Result<Url> {
     }
     let url = Url::parse(text).map_err(|e| bad(e.to_string()))?;
     match url.scheme() {
-        "http" | "https" | "file" => Ok(url),
+        "http" | "https" | "file" | "oci" | "oci+http" => Ok(url),
+        "s3" if url.host_str().is_none_or(str::is_empty) || url.port().is_some() => Err(bad(
+            "s3://BUCKET/PREFIX is expected; s3_endpoint names the server".to_owned(),
+        )),
+        "s3" => Ok(url),
         other => Err(bad(format!(
-            "cannot speak {other}: only http, https and file"
+            "cannot speak {other}: only http, https, oci, s3 and file"
         ))),
     }
 }

@@ -2,7 +2,7 @@
 
 use reqwest::header::{CONTENT_TYPE, HeaderMap};
 
-use crate::transport::http::text_header;
+use crate::wire::text_header;
 
 /// Whether the first bytes of something are those of a web page.
 pub(crate) fn looks_like_html(head: &[u8]) -> bool {

@@ -1,5 +1,7 @@
 //! How servers are spoken to: for all repositories ([`ClientOptions`]) and for one ([`Access`]).
 
+mod s3;
+
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -10,6 +12,8 @@ use std::time::Duration;
 use percent_encoding::percent_decode_str;
 use reqwest::Url;
 use rpm_repo::config::{IpFamily, NO_PROXY, ProxyAuth, RepoConfig, Secret};
+
+pub use s3::{S3Access, S3Environment};
 
 /// Time limit for a connection, and for silence, when the configuration names none.
 pub const DEFAULT_TIMEOUT: Duration = Duration::from_secs(30);
@@ -39,6 +43,15 @@ pub struct ClientOptions {
     pub ca_bundles: Vec<PathBuf>,
     /// Certificates that the environment names, read by the caller: they take the place of the bundles.
     pub ca_environment: CaEnvironment,
+    /// Where logins to registries (`oci://`) stand.
+    pub registry_logins: RegistryLogins,
+    /// What the environment says of object stores, read by the caller.
+    pub s3: S3Environment,
+    /// Whoever wrote the sections also has the environment: a server that a section names may be shown its keys of object
+    /// stores. Else sections may come from anybody, and it may not.
+    pub own_sections: bool,
+    /// The clock, in seconds since 1970: signatures for object stores bear a date. Without one nothing is signed.
+    pub clock: Option<fn() -> u64>,
     /// Set to true to stop all transfers soon (they end with [`crate::Cause::Stopped`] and can
     /// be resumed).
     pub stop: Option<Arc<AtomicBool>>,
@@ -124,6 +137,38 @@ impl CaEnvironment {
     }
 }
 
+/// Files that logins to registries stand in, the first counts most. What is not there is passed over.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RegistryLogins {
+    pub(crate) files: Vec<PathBuf>,
+}
+
+impl RegistryLogins {
+    /// By the environment, which the caller has read: `REGISTRY_AUTH_FILE` alone if it is set; else
+    /// `$XDG_RUNTIME_DIR/containers/auth.json` and `$DOCKER_CONFIG/config.json` or `~/.docker/config.json`. What is
+    /// empty counts as not set.
+    pub fn of(
+        auth_file: Option<OsString>,
+        runtime_dir: Option<OsString>,
+        docker_config: Option<OsString>,
+        home: Option<&Path>,
+    ) -> Self {
+        let path = |value: Option<OsString>| {
+            let path = value.map(PathBuf::from);
+            path.filter(|path| !path.as_os_str().is_empty())
+        };
+        if let Some(only) = path(auth_file) {
+            return Self { files: vec![only] };
+        }
+        let podman = path(runtime_dir).map(|dir| dir.join("containers/auth.json"));
+        let docker = path(docker_config).or_else(|| home.map(|home| home.join(".docker")));
+        let docker = docker.map(|dir| dir.join("config.json"));
+        Self {
+            files: podman.into_iter().chain(docker).collect(),
+        }
+    }
+}
+
 /// How the servers of one repository are spoken to.
 #[derive(Clone)]
 pub struct Access {
@@ -135,6 +180,8 @@ pub struct Access {
     pub password: Option<String>,
     /// File with a header for the hosts in `origins`; its `Authorization` takes the place of a login.
     pub auth_header_file: Option<PathBuf>,
+    /// Where `s3:` URLs lead.
+    pub s3: S3Access,
     /// URLs whose scheme, host and port may see the login: the ones the configuration names.
     pub origins: Vec<String>,
     /// The way to the servers.
@@ -155,6 +202,8 @@ pub struct Access {
     pub retries: u32,
     /// TLS settings.
     pub tls: Tls,
+    /// Not each server of a metalink need have every file: that one has not is said only if none has.
+    pub some_lack: bool,
 }
 
 /// TLS settings of one repository.
@@ -191,6 +240,7 @@ impl Default for Access {
             username: None,
             password: None,
             auth_header_file: None,
+            s3: S3Access::default(),
             origins: Vec::new(),
             route: Route::Common,
             proxy_auth: ProxyAuth::Basic,
@@ -201,6 +251,7 @@ impl Default for Access {
             throttle: 0,
             retries: DEFAULT_RETRIES,
             tls: Tls::default(),
+            some_lack: false,
         }
     }
 }
@@ -217,6 +268,11 @@ impl Access {
             username: secret(&config.username),
             password: secret(&config.password),
             auth_header_file: config.auth_header_file.clone(),
+            s3: S3Access {
+                endpoint: config.s3_endpoint.clone(),
+                region: config.s3_region.clone(),
+                style: config.s3_style,
+            },
             origins: config.baseurl.iter().chain(named).cloned().collect(),
             route: Route::of(
                 config.proxy.as_deref(),
@@ -234,6 +290,7 @@ impl Access {
             },
             throttle: config.speed_limit(),
             retries: config.retries,
+            some_lack: config.metalink.is_some(),
             tls: Tls {
                 verify: config.sslverify,
                 ca: config.sslcacert.clone(),
@@ -255,6 +312,13 @@ impl Access {
         self.names(url).then(login)
     }
 
+    /// Whether the configuration names the bucket of `url`.
+    pub(crate) fn names_bucket(&self, url: &Url) -> bool {
+        let named = self.origins.iter();
+        let mut named = named.filter_map(|text| Url::parse(text).ok());
+        named.any(|named| named.scheme() == url.scheme() && named.host() == url.host())
+    }
+
     /// The file with a header for `url`.
     pub(crate) fn auth_header_for(&self, url: &Url) -> Option<&Path> {
         let file = self.auth_header_file.as_deref()?;
@@ -272,4 +336,33 @@ impl Access {
 /// `%41` becomes `A`; bytes that are no UTF-8 become the replacement character.
 pub(crate) fn decode_percent(text: &str) -> String {
     percent_decode_str(text).decode_utf8_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_places_are_those_of_docker_and_podman() {
+        let home = Path::new("/home/u");
+        let files = |auth: &str, run: &str, docker: &str| {
+            let logins = RegistryLogins::of(
+                Some(auth.into()),
+                Some(run.into()),
+                Some(docker.into()),
+                Some(home),
+            );
+            logins
+                .files
+                .iter()
+                .map(|path| path.display().to_string())
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(files("/a.json", "/run/u", "/d"), ["/a.json"]);
+        assert_eq!(
+            files("", "/run/u", "/d"),
+            ["/run/u/containers/auth.json", "/d/config.json"]
+        );
+        assert_eq!(files("", "", ""), ["/home/u/.docker/config.json"]);
+    }
 }

@@ -1,12 +1,21 @@
-//! Files below a folder: names from outside never leave it.
+//! Files below a folder: names from outside never leave it; and how they stand in URLs.
 
 use std::path::{Component, Path, PathBuf};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC};
 use rustix::fs::OFlags;
 use whole_file::{open_plain, read_up_to};
 
 use crate::error::{Error, Result};
 
+/// What is encoded of a file's name in the path of a URL: everything but the unreserved characters of RFC 3986 and the
+/// slash. Object stores read a plain `+` as a blank, strict servers refuse a plain `^`.
+pub const IN_PATH: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'.')
+    .remove(b'_')
+    .remove(b'~')
+    .remove(b'/');
 /// Longest relative name, in bytes.
 pub const MAX_NAME: usize = 4096;
 

@@ -15,6 +15,7 @@ use futures_util::future::FutureExt;
 use futures_util::stream::{self, AbortHandle, Abortable, SelectAll, Stream, StreamExt};
 use reqwest::header::CONTENT_ENCODING;
 use reqwest::{Response, Url, Version};
+use rpm_pkg::digest::Digest;
 use tokio::sync::Notify;
 use tokio::time::Instant;
 
@@ -25,7 +26,8 @@ use crate::limit::{Limiter, Pace};
 use crate::options::Access;
 use crate::transport::coding::Coding;
 use crate::transport::file;
-use crate::transport::http::{Ask, content_range, get, next_chunk, retry_after, validator};
+use crate::transport::http::{Ask, content_range, get, validator};
+use crate::wire::{next_chunk, retry_after};
 
 /// Bytes handed over by one [`Ranges::wait`] before it returns, give or take one piece.
 const BATCH: usize = 1 << 20;
@@ -45,6 +47,8 @@ pub(crate) struct RangeRequest {
     pub(crate) to: Option<u64>,
     /// Strong `ETag` or date that the file must still have; otherwise all of it comes ([`RangeEvent::Opened`]).
     pub(crate) if_range: Option<String>,
+    /// Of the whole file, if it is known.
+    pub(crate) digest: Option<Digest>,
     /// It may share a connection with others (HTTP/2) where the server knows how. Otherwise it has
     /// one of its own while it lasts: many servers and lines limit each connection.
     pub(crate) shared: bool,
@@ -242,7 +246,7 @@ struct Piece<'c> {
 }
 
 enum AnswerState<'c> {
-    Ask(Piece<'c>),
+    Ask(Box<Piece<'c>>),
     Body(Box<Body<'c>>),
     Local(std::fs::File, Option<u64>),
     Over,
@@ -262,7 +266,7 @@ struct Body<'c> {
 
 impl<'c> Piece<'c> {
     fn events(self) -> impl Stream<Item = RangeEvent> + 'c {
-        stream::unfold(AnswerState::Ask(self), |state| async move {
+        stream::unfold(AnswerState::Ask(Box::new(self)), |state| async move {
             let step = match state {
                 AnswerState::Ask(piece) if piece.url.scheme() == "file" => piece.open_local(),
                 AnswerState::Ask(piece) => piece.ask().await,
@@ -282,6 +286,7 @@ impl<'c> Piece<'c> {
             from: (!request.is_whole()).then_some(request.from),
             to: request.to,
             if_range: request.if_range.clone(),
+            digest: request.digest,
             apart: !request.shared,
             ..Ask::default()
         };

@@ -132,6 +132,11 @@ pub(crate) async fn ask(
                     _ => since.keys().next().copied(),
                 };
                 let next = next.map(|next| &urls[next]);
+                // The servers of a metalink need not all have what is current; which one it is stands there.
+                if next.is_some() && matches!(cause, Cause::Digest { .. }) {
+                    tracing::debug!(url = redact_url(&urls[source]), "{cause}");
+                    continue;
+                }
                 context.tell_failure((id, &label), &urls[source], &cause, next);
             }
         }

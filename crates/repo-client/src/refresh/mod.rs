@@ -46,7 +46,7 @@ use cache::Cache;
 pub use parts::part_limit;
 use run::refresh_one;
 pub use small::{SmallFile, fetch_small};
-pub use sources::join_url;
+pub use sources::{join_url, resolve_url};
 
 /// Checks a detached signature: `(signature, data)`; the error is a [`Cause::Signature`] of one line that names key ids.
 pub type DetachedCheck<'a> = dyn Fn(&[u8], &[u8]) -> std::result::Result<(), Cause> + Sync + 'a;

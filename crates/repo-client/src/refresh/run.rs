@@ -300,7 +300,7 @@ impl RefreshRun<'_> {
     fn set(
         &self,
         loaded: &LoadedSet,
-        base_urls: Vec<String>,
+        mut base_urls: Vec<String>,
         from_cache: bool,
         stale: bool,
     ) -> MetadataSet {
@@ -310,6 +310,12 @@ impl RefreshRun<'_> {
                 kind: &record.kind,
                 href: record.href.as_str(),
             });
+        }
+        let config = self.context.repo.config;
+        if config.metalink.is_some() {
+            // The server of the index need not be the best one for packages: as in the runs that follow.
+            let listed = sources::known(config, &self.cache);
+            base_urls.sort_by_key(|base| listed.iter().position(|one| one == base));
         }
         MetadataSet {
             repo: self.context.id().to_owned(),

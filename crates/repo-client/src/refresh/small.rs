@@ -19,7 +19,8 @@ use crate::redact::redact_url;
 use crate::transfer::{IdTable, NextTurn, Rounds, SourceId, Turns};
 use crate::transport::coding::Coding;
 use crate::transport::file;
-use crate::transport::http::{Ask, get, next_chunk, text_header};
+use crate::transport::http::{Ask, get};
+use crate::wire::{next_chunk, text_header};
 
 /// A small file in memory.
 pub(crate) struct Small {

@@ -1,9 +1,10 @@
 //! Where a repository is to be had: metalink, mirrorlist or baseurl, in this order of strength.
 
-use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, CONTROLS, utf8_percent_encode};
 use reqwest::Url;
 use rpm_pkg::digest::Digest;
 use rpm_repo::config::RepoConfig;
+use rpm_repo::layout::check_base;
 use rpm_repo::{metalink, mirrorlist};
 use std::path::PathBuf;
 
@@ -14,8 +15,10 @@ use crate::client::{origin, parse_url};
 use crate::error::{Cause, Error, Result};
 use crate::event::Event;
 use crate::html::looks_like_html;
-use crate::path::read_plain;
-use crate::redact::redact_url;
+use crate::oci::address::{is_registry, with_reference};
+use crate::options::decode_percent;
+use crate::path::{IN_PATH, read_plain};
+use crate::redact::{redact, redact_url};
 use crate::transfer::Pause;
 use crate::transport::http::Ask;
 
@@ -29,26 +32,72 @@ pub(crate) struct Sources {
     pub(crate) older: Vec<Digest>,
 }
 
-/// What is encoded in the path below a base: everything but the unreserved characters of RFC 3986 and the slash.
-/// Object stores read a plain `+` as a blank, strict servers refuse a plain `^`.
-const NAME: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'.')
-    .remove(b'_')
-    .remove(b'~')
-    .remove(b'/');
-
 /// What may not stand in a path at all (RFC 3986 3.3) and is left by the parser of URLs.
 const NO_PATH: &AsciiSet = &CONTROLS.add(b'[').add(b']').add(b'^').add(b'|').add(b'\\');
 
 /// The URL of a file below a base: the base keeps its query (a token), the name is encoded as it stands: a `%` in
-/// it is one of the file's name.
+/// it is one of the file's name. The base of a registry gets the tag that it leaves out.
 pub fn join_url(base: &str, href: &str) -> Result<String> {
-    let mut url = parse_url(base)?;
+    let mut url = base_url(base)?;
     let above = utf8_percent_encode(url.path().trim_end_matches('/'), NO_PATH);
-    let path = format!("{above}/{}", utf8_percent_encode(href, NAME));
+    let path = format!("{above}/{}", utf8_percent_encode(href, IN_PATH));
     url.set_path(&path);
     Ok(url.into())
+}
+
+/// The URL of a repository, with the tag that it leaves out if it is of a registry.
+fn base_url(base: &str) -> Result<Url> {
+    let url = parse_url(base)?;
+    let bad = |why| Error::BadUrl {
+        url: redact(base),
+        why,
+    };
+    match is_registry(&url) {
+        true => with_reference(url).map_err(bad),
+        false => Ok(url),
+    }
+}
+
+/// The URLs of a file that metadata name by any reference: a URL, a path with `..`, an absolute path. It is read against
+/// the base that the metadata name (`xml:base`, a reference as well), and that against the URL of the repository.
+/// Where the name may be written encoded or not, both readings come.
+///
+/// # Errors
+/// It is no reference; it leads to another scheme than that of the repository or https, or from a server to a file of
+/// this machine.
+pub fn resolve_url(repository: &str, base: Option<&str>, reference: &str) -> Result<Vec<String>> {
+    let bad = |why: String| Error::BadUrl {
+        url: redact(reference),
+        why,
+    };
+    let joined = |from: &Url, to: &str| from.join(to).map_err(|error| bad(error.to_string()));
+    let below = |text: &str| format!("{}/", text.trim_end_matches('/'));
+    let mut folder = base_url(repository)?;
+    let path = below(folder.path());
+    folder.set_path(&path);
+    if let Some(base) = base {
+        let mut named = joined(&folder, &below(base))?;
+        if named.query().is_none() && named.origin() == folder.origin() {
+            named.set_query(folder.query());
+        }
+        folder = named;
+    }
+    let (dir, name) = reference.rsplit_once('/').unwrap_or(("", reference));
+    let dir = match dir {
+        "" if reference.starts_with('/') => joined(&folder, "/")?,
+        "" => folder.clone(),
+        dir => joined(&folder, &format!("{dir}/"))?,
+    };
+    let mut dir = dir;
+    dir.set_query(folder.query().filter(|_| dir.origin() == folder.origin()));
+    let decoded = decode_percent(name);
+    let names = [Some(&*decoded), (decoded != name).then_some(name)];
+    let url = |name: &str| {
+        let url = join_url(dir.as_str(), name)?;
+        check_base(&url, repository).map_err(|error| bad(error.to_string()))?;
+        Ok(url)
+    };
+    names.into_iter().flatten().map(url).collect()
 }
 
 enum List<'a> {

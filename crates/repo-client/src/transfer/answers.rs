@@ -239,7 +239,10 @@ pub(crate) fn failed(
     );
     match &cause {
         Cause::Stopped => return Err(Error::Stopped),
-        Cause::Status(429 | 503) => {
+        Cause::Status(429 | 503)
+        | Cause::Refused {
+            status: 429 | 503, ..
+        } => {
             if host_state.refused(now, retry) {
                 picture.probe.refused(host, host_state.cap);
                 return Ok(acts);

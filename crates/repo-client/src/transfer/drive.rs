@@ -294,6 +294,7 @@ impl Drive<'_> {
             from: ask.from,
             to: (ask.to < file.map.size()).then_some(ask.to),
             if_range: validator.cloned(),
+            digest: file.request.digest,
             shared,
         };
         let (label, to) = (file.request.label.as_str(), request.to);

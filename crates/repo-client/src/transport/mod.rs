@@ -3,4 +3,4 @@
 pub(crate) mod coding;
 pub(crate) mod file;
 pub(crate) mod http;
-mod words;
+pub(crate) mod place;

@@ -37,8 +37,16 @@ fn request(dir: &Path, name: &str, ext: &str) {
     );
 }
 
+/// A certificate authority and its key.
+pub(crate) fn authority(dir: &Path, name: &str) {
+    openssl(
+        dir,
+        &format!("req -x509 {EC} -keyout {name}.key -out {name}.crt -days 30 -subj /CN={name}"),
+    );
+}
+
 /// Certificate and key `name` by `ca`, for `san`, for `days`.
-fn certificate(dir: &Path, name: &str, ca: &str, san: &str, days: i32) {
+pub(crate) fn certificate(dir: &Path, name: &str, ca: &str, san: &str, days: i32) {
     request(dir, name, &format!("subjectAltName={san}\n"));
     openssl(
         dir,
@@ -85,10 +93,7 @@ impl Servers {
         let dir = site.path("tls");
         std::fs::create_dir(&dir).unwrap();
         for ca in ["ca", "foreign"] {
-            openssl(
-                &dir,
-                &format!("req -x509 {EC} -keyout {ca}.key -out {ca}.crt -days 30 -subj /CN={ca}"),
-            );
+            authority(&dir, ca);
         }
         let here = "IP:127.0.0.1,DNS:localhost";
         certificate(&dir, "good", "ca", here, 30);

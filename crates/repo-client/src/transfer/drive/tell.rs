@@ -32,18 +32,26 @@ impl Drive<'_> {
     pub(super) fn tell(&self, id: FileId, source: SourceId, cause: &Cause) {
         let file = &self.picture.files[id];
         let url = file.shown(source);
-        self.observer.event(Event::MirrorFailed {
-            id: file.id,
-            label: &file.request.label,
-            url: &url,
-            cause,
-            next: self.next_server(id, source),
-        });
+        let some_lack = file.request.access.some_lack;
+        // A bucket says 403 to whoever may not know what is there.
+        let lacks = match cause {
+            Cause::Status(404 | 410) | Cause::NotFound => true,
+            Cause::Status(403) => some_lack,
+            _ => false,
+        };
+        if lacks && some_lack && file.request.urls.len() > 1 {
+            tracing::debug!(url, "{cause}");
+        } else {
+            self.observer.event(Event::MirrorFailed {
+                id: file.id,
+                label: &file.request.label,
+                url: &url,
+                cause,
+                next: self.next_server(id, source),
+            });
+        }
         // A 404 is said of the file, not of the mirror.
-        let of_file = matches!(
-            cause,
-            Cause::Status(404 | 410) | Cause::NotFound | Cause::Stopped
-        );
+        let of_file = lacks || matches!(cause, Cause::Stopped);
         let blamed = self.mode.is_each() && !of_file;
         if let Some(host) = file.sources[source].host.filter(|_| blamed) {
             self.client.blame(&self.picture.hosts[host].name, cause);

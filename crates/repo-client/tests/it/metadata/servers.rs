@@ -72,6 +72,43 @@ fn a_dead_repository_does_not_hold_up_the_others() {
     assert!(results[0].is_ok() && results[1].is_err() && results[2].is_ok());
 }
 
+/// In a bucket an older index lies beside what it shares with the newer one.
+#[test]
+fn servers_of_a_metalink_that_lack_what_it_names_are_passed_over_in_silence() {
+    let repo = Repo::new();
+    let index = std::fs::read(repo.repomd()).unwrap();
+    std::fs::create_dir_all(repo.site.www().join("older/repodata")).unwrap();
+    repo.site.put("older/repodata/repomd.xml", &index);
+    let text = String::from_utf8(index.clone()).unwrap();
+    let newer = text.replacen("</revision>", "1</revision>", 1);
+    repo.site.put("repodata/repomd.xml", newer.as_bytes());
+    let url = |path: &str, preference| {
+        let url = repo.site.server.url(path);
+        format!("<url protocol=\"http\" preference=\"{preference}\">{url}</url>")
+    };
+    let metalink = format!(
+        "<?xml version=\"1.0\"?><metalink version=\"3.0\" xmlns=\"http://www.metalinker.org/\"><files>\
+         <file name=\"repomd.xml\"><size>{}</size><verification><hash type=\"sha256\">{}</hash>\
+         </verification><resources>{}{}</resources></file></files></metalink>",
+        index.len(),
+        crate::fixture::digest(&index).hex(),
+        url(REPOMD, 100),
+        url("/older/repodata/repomd.xml", 99),
+    );
+    repo.site.put("ml", metalink.as_bytes());
+    let config = config(&format!("metalink={}", repo.site.server.url("/ml")));
+    let (cache, log) = (repo.site.path("mlcache"), Log::default());
+    let set = refresh_one(job(&config, &cache), &log).unwrap();
+    assert_eq!(set.repomd_digest, crate::fixture::digest(&index));
+    assert!(!log.text().contains("MirrorFailed"), "{}", log.text());
+    // Where none has it, all are named.
+    std::fs::remove_dir_all(repo.site.www().join("repodata")).unwrap();
+    std::fs::remove_dir_all(repo.site.www().join("older")).unwrap();
+    let cache = repo.site.path("mlcache2");
+    let error = refresh_one(job(&config, &cache), &Log::default()).unwrap_err();
+    assert_eq!(error.failures().len(), 2, "{error}");
+}
+
 #[test]
 fn metalink_digest_is_required() {
     let repo = Repo::new();
