@@ -44,11 +44,11 @@ pub(crate) fn all() -> io::Result<Vec<Page>> {
 
 fn man(parser: clap::Command, title: &str) -> Man {
     Man::new(parser)
-        .title(title)
+        .title(title.to_uppercase())
         .section("8")
         .source(format!("tdnf {}", tdnf::VERSION))
         .manual("tdnf")
-        .date("")
+        .date(testkit::words::page_date())
 }
 
 /// Everything but the options, which come after it.
@@ -137,7 +137,8 @@ fn of_command(command: &'static commands::Command) -> io::Result<Page> {
 fn of_program(program: &programs::Program) -> io::Result<Page> {
     let mut roff = Roff::new();
     let source = format!("tdnf {}", tdnf::VERSION);
-    roff.control("TH", [program.name, "8", "", source.as_str(), "tdnf"]);
+    let (title, date) = (program.name.to_uppercase(), testkit::words::page_date());
+    roff.control("TH", [title.as_str(), "8", &date, &source, "tdnf"]);
     roff.control("SH", ["NAME"]);
     roff.text([roman(format!("{} - {}", program.name, program.about))]);
     roff.control("SH", ["DESCRIPTION"]);
@@ -167,12 +168,15 @@ fn see_also(names: &[String], text: &mut Vec<u8>) -> io::Result<()> {
 fn of_format(format: &formats::Format) -> Page {
     let mut roff = Roff::new();
     let source = format!("tdnf {}", tdnf::VERSION);
-    roff.control("TH", [format.name, "5", "", source.as_str(), "tdnf"]);
+    let (title, date) = (format.name.to_uppercase(), testkit::words::page_date());
+    roff.control("TH", [title.as_str(), "5", &date, &source, "tdnf"]);
     roff.control("SH", ["NAME"]);
     roff.text([roman(format!("{} - {}", format.name, format.about))]);
     roff.control("SH", ["DESCRIPTION"]);
-    for paragraph in format.text {
-        roff.control("PP", []);
+    for (number, paragraph) in format.text.iter().enumerate() {
+        if number > 0 {
+            roff.control("PP", []);
+        }
         roff.text([roman(*paragraph)]);
     }
     roff.control("SH", ["KEYS"]);

@@ -17,7 +17,7 @@ use crate::progress::NetworkView;
 use crate::session::{Packages, Session};
 
 /// Schemes a package file may be fetched by.
-const SCHEMES: [&str; 2] = ["http://", "https://"];
+const SCHEMES: [&str; 5] = ["http://", "https://", "oci://", "oci+http://", "s3://"];
 
 /// Bytes compared at a time.
 const PIECE: usize = 128 << 10;

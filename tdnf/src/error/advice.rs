@@ -37,7 +37,7 @@ pub(super) fn for_disk(path: &Path, kind: ErrorKind) -> Option<String> {
 
 /// One line for a person, by what failed.
 pub(super) fn for_failure(failure: &Failure) -> Option<String> {
-    let variable = match failure.url.starts_with("https:") {
+    let variable = match failure.url.starts_with("https:") || failure.url.starts_with("oci:") {
         true => "https_proxy",
         false => "http_proxy",
     };

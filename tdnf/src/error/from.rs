@@ -2,6 +2,8 @@
 
 use std::io::ErrorKind;
 
+use repo_client::Cause;
+
 use super::{Code, Failure, Restart, advice, failure_words};
 use crate::history::HistoryError;
 
@@ -43,7 +45,7 @@ impl From<repo_client::Error> for Failure {
         let code = Code::of_transfer(&error);
         let advice = error.failures().last().and_then(advice::for_failure);
         let line = match error.failures() {
-            [one] if one.cause.status().is_some() => failure_words(&one.url, &one.cause),
+            [one] if matches!(one.cause, Cause::Status(_)) => failure_words(&one.url, &one.cause),
             _ => error.to_string(),
         };
         let failure = Self::because(code, format!("Error: {line}"));

@@ -13,6 +13,8 @@ mod transaction;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use repo_client::Cause;
+
 /// An error number of tdnf. The table names them; numbers that libraries of the C program could
 /// also raise (curl, errno) are made by [`Code::errno`] and [`Code::transfer`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -126,20 +128,22 @@ pub enum Restart {
 }
 
 /// Why a server did not give a file; of an HTTP status in the words that scripts know.
-pub(crate) fn failure_words(url: &str, cause: &repo_client::Cause) -> String {
-    match cause.status() {
-        Some(status) => format!(
+pub(crate) fn failure_words(url: &str, cause: &Cause) -> String {
+    match cause {
+        Cause::Status(status) => format!(
             "{status} when downloading {url}. Please check repo url or refresh metadata with 'tdnf makecache'."
         ),
-        None => format!("{url}: {cause}"),
+        _ => format!("{url}: {cause}"),
     }
 }
 
 /// The same as a warning, with the server that goes on.
-pub(crate) fn warning_words(url: &str, cause: &repo_client::Cause, next: Option<&str>) -> String {
-    match cause.status() {
-        Some(status) => repo_client::going_on(&format!("{status} when downloading {url}"), next),
-        None => cause.line(url, next),
+pub(crate) fn warning_words(url: &str, cause: &Cause, next: Option<&str>) -> String {
+    match cause {
+        Cause::Status(status) => {
+            repo_client::going_on(&format!("{status} when downloading {url}"), next)
+        }
+        _ => cause.line(url, next),
     }
 }
 

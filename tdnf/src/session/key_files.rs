@@ -24,6 +24,17 @@ pub(super) struct KeyFile {
     url: String,
     /// The file of an installroot, or of the host beside one.
     path: Option<(PathBuf, &'static str)>,
+    /// It came from a server that proved nothing: anyone on the line could put in a key of his own.
+    pub(super) unproven: bool,
+}
+
+/// Who vouches for a key that comes from a server which proves nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Vouching {
+    /// Its fingerprint, where the repository names it.
+    Fingerprint,
+    /// Or else the user, who is asked before the key counts.
+    User,
 }
 
 impl fmt::Display for KeyFile {
@@ -38,12 +49,13 @@ impl fmt::Display for KeyFile {
     }
 }
 
-/// Reads a key from a file or over https. Plain http and ftp are refused, and https to a server that
-/// proves nothing: anyone on the line could put in a key of his own.
+/// Reads a key from a file or a server. Plain http, and https to a server that proves nothing, are refused unless
+/// somebody vouches for what comes; other schemes always are.
 pub(super) fn read(
     session: &Session<'_>,
     repo: &RepoConfig,
     url: &str,
+    vouching: Vouching,
 ) -> Outcome<(KeyFile, Vec<u8>)> {
     let shown = repo_client::redact(url);
     let local = url.starts_with("file:");
@@ -59,24 +71,35 @@ pub(super) fn read(
     if url.starts_with('/') {
         return read_local(session, &shown, Path::new(url));
     }
-    if !url.starts_with("https://") {
+    let pin = format!(
+        "`--setopt={}.gpgkey_fingerprint=FINGERPRINT` takes the key that has it",
+        repo.id
+    );
+    let is_vouched_for = !repo.gpgkey_fingerprint.is_empty() || vouching == Vouching::User;
+    let unproven = !url.starts_with("https://");
+    if unproven && !(url.starts_with("http://") && is_vouched_for) {
         let line = format!("{shown}: keys are only taken from file:// and https:// URLs");
-        return Err(Failure::because(Code::KEYURL_UNSUPPORTED, line).hint(
-            "fetch the key over a safe channel, compare its fingerprint, and name the file in gpgkey",
-        ));
+        return Err(
+            Failure::because(Code::KEYURL_UNSUPPORTED, line).hint(format!(
+                "fetch the key over a safe channel, compare its fingerprint, and name the file in gpgkey; {pin}"
+            )),
+        );
     }
-    if !repo.sslverify {
+    if !unproven && !repo.sslverify && !is_vouched_for {
         let line = format!("{shown}: sslverify=0, so anybody may have sent this key");
-        return Err(Failure::because(Code::KEYURL_UNSUPPORTED, line).hint(
-            "trust the server's certificate with sslcacert=, or fetch the key over a safe channel and name \
-             the file in gpgkey",
-        ));
+        return Err(
+            Failure::because(Code::KEYURL_UNSUPPORTED, line).hint(format!(
+                "trust the server's certificate with sslcacert=, or fetch the key over a safe channel and name \
+                 the file in gpgkey; {pin}"
+            )),
+        );
     }
     let data = fetch_key(session, repo, url)?;
     Ok((
         KeyFile {
             url: shown,
             path: None,
+            unproven: unproven || !repo.sslverify,
         },
         data,
     ))
@@ -89,6 +112,7 @@ fn read_local(session: &Session<'_>, url: &str, path: &Path) -> Outcome<(KeyFile
     let file = |path| KeyFile {
         url: url.to_owned(),
         path,
+        unproven: false,
     };
     if settings.root == Path::new("/") {
         return Ok((file(None), read_file(path)?));
@@ -111,7 +135,7 @@ fn read_local(session: &Session<'_>, url: &str, path: &Path) -> Outcome<(KeyFile
     Ok((file(Some((inside, "of the installroot"))), data))
 }
 
-/// A key by https. Nothing but the connection vouches for it: what has just come is used as it came, not as it lies in
+/// A key from a server. Nothing but the connection vouches for it: what has just come is used as it came, not as it lies in
 /// the cache.
 fn fetch_key(session: &Session<'_>, repo: &RepoConfig, url: &str) -> Outcome<Vec<u8>> {
     let cache = session.repo_cache(repo);

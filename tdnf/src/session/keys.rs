@@ -6,9 +6,10 @@ use rpm_db::{Db, KeyStore, key_store, pubkey};
 use rpm_repo::config::RepoConfig;
 use rpm_trust::{CryptoPolicy, KeyInfo, Keyring, TrustError, read_keys};
 
-use super::key_files::{self, KeyFile};
+use super::key_files::{self, KeyFile, Vouching};
 use super::{Session, small_files};
 use crate::error::{Code, Failure, Outcome};
+use crate::settings::Consent;
 
 /// A key that the rpm of the root trusts.
 #[derive(Debug)]
@@ -168,6 +169,11 @@ impl OfferedKey {
         self.file.to_string()
     }
 
+    /// Whether nothing but the user's word says whose it is.
+    pub fn needs_comparing(&self, repo: &RepoConfig) -> bool {
+        self.file.unproven && repo.gpgkey_fingerprint.is_empty()
+    }
+
     /// Adds it to the keys that are trusted.
     pub fn add_to(&self, keyring: &mut Keyring) -> Outcome<()> {
         let added = keyring.add_armored_or_binary(&self.key.binary);
@@ -175,16 +181,43 @@ impl OfferedKey {
     }
 }
 
-/// All keys that a repository's `gpgkey` offers. One that cannot be had or read is told with its place
-/// and takes none of the others with it; where no key is left, the first of these faults is the error.
+/// All keys that a repository's `gpgkey` offers, of which each has a fingerprint of `gpgkey_fingerprint` where that is
+/// set. One that cannot be had or read is told with its place and takes none of the others with it; where no key is
+/// left, the first of these faults is the error.
 pub fn offered_keys(session: &Session<'_>, repo: &RepoConfig) -> Outcome<Vec<OfferedKey>> {
+    offered(session, repo, Vouching::Fingerprint)
+}
+
+/// The same for a caller that asks the user about each key before it counts: it may come from a server that proves
+/// nothing, if there is somebody to be asked.
+pub fn offered_keys_to_ask(session: &Session<'_>, repo: &RepoConfig) -> Outcome<Vec<OfferedKey>> {
+    let settings = &session.settings;
+    let nobody = settings.download_only || settings.test_only || settings.consent != Consent::Ask;
+    let vouching = match nobody {
+        true => Vouching::Fingerprint,
+        false => Vouching::User,
+    };
+    offered(session, repo, vouching)
+}
+
+fn offered(
+    session: &Session<'_>,
+    repo: &RepoConfig,
+    vouching: Vouching,
+) -> Outcome<Vec<OfferedKey>> {
     let mut offered = Vec::new();
     let mut faults = Vec::new();
     for url in &repo.gpgkey {
-        let read = key_files::read(session, repo, url)
+        let read = key_files::read(session, repo, url, vouching)
             .and_then(|(file, data)| keys_in(session, file, &data, &mut faults));
         match read {
-            Ok(keys) => offered.extend(keys),
+            Ok(keys) => {
+                let (wanted, others): (Vec<_>, Vec<_>) = keys
+                    .into_iter()
+                    .partition(|offered| is_wanted(repo, offered));
+                faults.extend(others.iter().map(unwanted));
+                offered.extend(wanted);
+            }
             Err(failure) => {
                 session.go_on()?;
                 faults.push(failure);
@@ -200,6 +233,21 @@ pub fn offered_keys(session: &Session<'_>, repo: &RepoConfig) -> Outcome<Vec<Off
         session.warn_once(&format!("warning: {line}; it is left out"));
     }
     Ok(offered)
+}
+
+fn is_wanted(repo: &RepoConfig, offered: &OfferedKey) -> bool {
+    let wanted = &repo.gpgkey_fingerprint;
+    wanted.is_empty() || wanted.contains(&offered.key.fingerprint)
+}
+
+/// A key that is not the one that the repository names.
+fn unwanted(offered: &OfferedKey) -> Failure {
+    let fingerprint = offered.key.pretty_fingerprint();
+    let line = format!(
+        "{}: the key {fingerprint} is none that gpgkey_fingerprint names",
+        offered.file
+    );
+    Failure::because(Code::INVALID_PUBKEY_FILE, line)
 }
 
 /// The keys of one file; those that cannot be used become faults.

@@ -43,7 +43,8 @@ use repos::FoundRepos;
 pub use from_dir::{any_below, digest_of, files_below, packages_below};
 pub use holder::Holder;
 pub use keys::{
-    KeyPlace, NO_REPOSITORY, OfferedKey, StoredKey, database_keyring, offered_keys, stored_keys,
+    KeyPlace, NO_REPOSITORY, OfferedKey, StoredKey, database_keyring, offered_keys,
+    offered_keys_to_ask, stored_keys,
 };
 pub use lock::InstanceLock;
 pub use metadata::{Freshness, LoadedRepo, PRIMARY};

@@ -1,11 +1,11 @@
 //! The network side of a session: its client, how hard servers are asked, and the phase in which files are transferred.
 
-use repo_client::{Client, ClientOptions, ProxyEnvironment, Route, TransferLimits};
+use repo_client::{Client, ClientOptions, ProxyEnvironment, RegistryLogins, Route, TransferLimits};
 
 use super::Session;
 use crate::error::Outcome;
 use crate::interrupt::{Interrupt, Phase};
-use crate::settings::Settings;
+use crate::settings::{Settings, clock};
 
 impl Session<'_> {
     /// The network client; nothing is started before the first request.
@@ -62,6 +62,16 @@ fn client_options(settings: &Settings, interrupt: &Interrupt) -> ClientOptions {
             no_proxy: environment.no_proxy.clone(),
         },
         ca_environment: environment.certificates.clone(),
+        registry_logins: match settings.brought.any() {
+            // Its sections name proxies and turn checks off: what this user is known by is not for them.
+            true => RegistryLogins::default(),
+            false => environment.registry_logins.clone(),
+        },
+        s3: match settings.brought.any() {
+            true => environment.stores.without_keys(),
+            false => environment.stores.clone(),
+        },
+        clock: Some(clock),
         stop: Some(interrupt.stop_flag()),
         ..ClientOptions::default()
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use cli_kit::shell_word;
+use repo_client::is_open_to_all;
 use rpm_pkg::glob::glob_matches;
 use rpm_repo::config::{MAIN_KEYS, ProxyAuth, REPO_KEYS, RepoConfig, Throttle, is_harmless};
 
@@ -133,17 +134,23 @@ impl Session<'_> {
                 let what = "the proxy is not told its login: proxy_auth_method=none";
                 tell(repo, "proxy_auth_method", what);
             }
+            let lists = repo.mirrorlist.iter().chain(&repo.metalink);
+            let mut urls = repo.baseurl.iter().chain(lists);
+            if urls.clone().any(|url| url.starts_with("s3:")) {
+                match self.settings.brought.any() {
+                    true => self.tell_unused_keys(),
+                    false => self.tell_open_keys(),
+                }
+            }
             let Some(file) = &repo.auth_header_file else {
                 continue;
             };
-            let lists = repo.mirrorlist.iter().chain(&repo.metalink);
-            let mut urls = repo.baseurl.iter().chain(lists);
             if let Some(url) = urls.find(|url| repo_client::is_in_clear(url)) {
                 let url = repo_client::redact(url);
                 let what = format!("the header of auth_header_file goes unencrypted to {url}");
                 tell(repo, "auth_header_file", &what);
             }
-            if repo_client::is_open_to_all(file) {
+            if is_open_to_all(file) {
                 let file = file.to_string_lossy();
                 let (shown, word) = (file.escape_debug(), shell_word(&file));
                 let what = format!("everybody may read {shown}: `chmod o-r {word}`");
@@ -153,6 +160,31 @@ impl Session<'_> {
                 let what = "an Authorization header of auth_header_file takes the place of username and password";
                 tell(repo, "auth_header_file", what);
             }
+        }
+    }
+
+    /// What the user is known by is not for the sections of an image.
+    fn tell_unused_keys(&self) {
+        if self.settings.environment.stores.has_keys() {
+            self.warn_once(
+                "warning: the user's access key for object stores is not used for .repo files of the installroot: \
+                 name their directory with --setopt=reposdir=DIR, or set username= and password= in them",
+            );
+        }
+    }
+
+    /// Files of the user with keys for object stores that others may read, too.
+    fn tell_open_keys(&self) {
+        let stores = &self.settings.environment.stores;
+        for file in [&stores.credentials_file, &stores.identity_file] {
+            let Some(file) = file.as_deref().filter(|file| is_open_to_all(file)) else {
+                continue;
+            };
+            let file = file.to_string_lossy();
+            let (shown, word) = (file.escape_debug(), shell_word(&file));
+            self.warn_once(&format!(
+                "warning: everybody may read {shown}: `chmod o-r {word}`"
+            ));
         }
     }
 

@@ -5,7 +5,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use repo_client::CaEnvironment;
+use repo_client::{CaEnvironment, RegistryLogins, S3Environment};
 use rpm_transaction::scripts::allowed_variable;
 
 /// The environment of a run.
@@ -37,6 +37,8 @@ pub struct Environment {
     pub script_variables: Vec<(OsString, OsString)>,
     /// `SSL_CERT_FILE` and `SSL_CERT_DIR`: certificates that take the place of the system's.
     pub certificates: CaEnvironment,
+    /// Where logins to registries stand: `REGISTRY_AUTH_FILE`, `XDG_RUNTIME_DIR`, `DOCKER_CONFIG`, home directory.
+    pub registry_logins: RegistryLogins,
     /// `http_proxy`.
     pub http_proxy: Option<String>,
     /// `https_proxy` or `HTTPS_PROXY`.
@@ -45,6 +47,8 @@ pub struct Environment {
     pub all_proxy: Option<String>,
     /// `no_proxy` or `NO_PROXY`.
     pub no_proxy: Option<String>,
+    /// `AWS_...`: how object stores are reached.
+    pub stores: S3Environment,
 }
 
 impl Environment {
@@ -85,11 +89,18 @@ impl Environment {
                 std::env::var_os("SSL_CERT_FILE"),
                 std::env::var_os("SSL_CERT_DIR"),
             ),
+            registry_logins: RegistryLogins::of(
+                std::env::var_os("REGISTRY_AUTH_FILE"),
+                std::env::var_os("XDG_RUNTIME_DIR"),
+                std::env::var_os("DOCKER_CONFIG"),
+                absolute("HOME").as_deref(),
+            ),
             // Upper case http_proxy can be set by a web request's header; curl ignores it, too.
             http_proxy: variable("http_proxy"),
             https_proxy: variable("https_proxy").or_else(|| variable("HTTPS_PROXY")),
             all_proxy: variable("all_proxy").or_else(|| variable("ALL_PROXY")),
             no_proxy: variable("no_proxy").or_else(|| variable("NO_PROXY")),
+            stores: S3Environment::of(&variable, absolute("HOME").as_deref()),
         }
     }
 }
@@ -110,7 +121,8 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
 }
 
-fn clock() -> u64 {
+/// Seconds since 1970 by the clock.
+pub(crate) fn clock() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |passed| passed.as_secs())

@@ -26,6 +26,7 @@ use crate::args::{Args, RepoSwitch};
 use crate::error::{Code, Failure, Outcome};
 
 pub use environment::Environment;
+pub(crate) use environment::clock;
 pub use overrides::{RepoOrigin, RepoOverride, TemporaryRepo};
 pub use paths::Brought;
 pub(crate) use paths::below;

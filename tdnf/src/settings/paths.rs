@@ -29,6 +29,11 @@ pub struct Brought {
 }
 
 impl Brought {
+    /// Whether there are `.repo` files of its own.
+    pub(crate) fn any(&self) -> bool {
+        !self.dirs.is_empty()
+    }
+
     /// What `path` means, which `file` names.
     ///
     /// # Errors

@@ -50,6 +50,13 @@ fn man_pages_are_good() {
         assert!(output.status.success(), "{}", file.display());
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(said.is_empty(), "{}: {said}", file.display());
+        let lint = Command::new("mandoc")
+            .args(["-T", "lint", "-W", "warning"])
+            .arg(&file)
+            .output()
+            .expect("mandoc runs");
+        let said = String::from_utf8_lossy(&lint.stdout);
+        assert!(said.is_empty(), "{said}");
     }
 }
 
@@ -76,6 +83,12 @@ fn install_puts_everything_in_place() {
         }
     }
     fs::write(pages_dir.join("createrepo_c.bash"), "").expect("ours");
+    // The page that its unit names.
+    fs::write(pages_dir.join("mirror-sync-serve.1"), "").expect("ours");
+    // Another package's program under one of our other names.
+    let other = destination.join("usr/bin/mergerepo_c");
+    fs::create_dir_all(other.parent().expect("below")).expect("ours");
+    fs::write(&other, "another\n").expect("ours");
     let install = |word: &str| {
         let output = Command::new("bash")
             .arg(root.join("dev"))
@@ -86,6 +99,7 @@ fn install_puts_everything_in_place() {
             .output()
             .expect("bash runs");
         assert!(output.status.success(), "{output:?}");
+        String::from_utf8_lossy(&output.stderr).into_owned()
     };
     install("DESTDIR=");
     let has = |name: &str| destination.join(name).symlink_metadata().is_ok();
@@ -131,9 +145,12 @@ fn install_puts_everything_in_place() {
     let mut named = 0;
     for unit in units {
         let text = fs::read_to_string(unit.expect("readable").path()).expect("text");
-        for page in text
+        let named_here = text
             .lines()
-            .filter_map(|line| line.strip_prefix("Documentation=man:"))
+            .filter_map(|line| line.strip_prefix("Documentation="));
+        for page in named_here
+            .flat_map(str::split_whitespace)
+            .filter_map(|place| place.strip_prefix("man:"))
         {
             let (page, section) = page.trim_end_matches(')').split_once('(').expect("name(N)");
             assert!(
@@ -144,15 +161,39 @@ fn install_puts_everything_in_place() {
         }
     }
     assert!(named > 4, "{named}");
+    for tool in ["tdnf", "repo-tools", "mirror-sync"] {
+        let dir = destination.join("usr/share/doc").join(tool);
+        let (dead, links) = testkit::words::dead_links(&dir).expect("readable");
+        assert!(
+            dead.is_empty() && links > 0,
+            "{links} links, dead: {dead:?}"
+        );
+    }
     let history = destination.join("usr/lib/tdnf/tdnf-history-util");
     assert!(history.exists(), "the link leads to the program");
-    // What the administrator wrote stays.
+    // What the administrator wrote stays, and is named; what nobody changed is replaced.
     let conf = destination.join("etc/tdnf/tdnf.conf");
     fs::write(&conf, "[main]\n# mine\n").expect("ours");
-    install("");
+    let (old, shipped) = (
+        "etc/tdnf/automatic.conf",
+        "usr/share/doc/tdnf/etc/tdnf/automatic.conf",
+    );
+    for name in [old, shipped] {
+        fs::write(destination.join(name), "# of an older version\n").expect("ours");
+    }
+    let said = install("");
+    let text = |name: &str| fs::read_to_string(destination.join(name)).expect("it is there");
+    assert_eq!(text("etc/tdnf/tdnf.conf"), "[main]\n# mine\n");
+    assert_eq!(text(old), text(shipped));
+    assert!(text(old).contains("upgrade_type"));
+    assert_eq!(text("usr/bin/mergerepo_c"), "another\n");
+    let lines: Vec<&str> = said.lines().collect();
     assert_eq!(
-        fs::read_to_string(&conf).expect("it is there"),
-        "[main]\n# mine\n"
+        lines,
+        [
+            "==> etc/tdnf/tdnf.conf stays as it is; what is shipped now is usr/share/doc/tdnf/etc/tdnf/tdnf.conf",
+            "==> usr/bin/mergerepo_c is another program and stays",
+        ]
     );
 }
 

@@ -20,7 +20,7 @@ use rpm_trust::{KeyInfo, Keyring};
 use super::fetch::{CMDLINE, Fetched};
 use crate::error::{At, Code, Failure, Outcome};
 use crate::plan::{PackageOrigin, Plan, PlannedChange, WeakSignature};
-use crate::session::{OfferedKey, Session, offered_keys};
+use crate::session::{OfferedKey, Session, offered_keys_to_ask};
 use rpm_transaction::Identity;
 
 pub(super) use ahead::{Examined, beside};
@@ -286,7 +286,7 @@ impl Judge<'_, '_> {
             };
         };
         let now = self.session.settings.environment.now;
-        let offered_all = match offered_keys(self.session, repo) {
+        let offered_all = match offered_keys_to_ask(self.session, repo) {
             Err(failure) if !unknown => {
                 let words = failure.details.join(": ");
                 return Err(refused(path, refusal, admitted).detail(words));
@@ -309,7 +309,7 @@ impl Judge<'_, '_> {
                     continue;
                 }
             };
-            self.ask(offered, stored.as_ref())?;
+            self.ask(offered, stored.as_ref(), offered.needs_comparing(repo))?;
             offered.add_to(&mut self.keyring)?;
             self.accepted.extend(alone.keys(now));
             return Ok(true);
@@ -353,8 +353,8 @@ impl Judge<'_, '_> {
     }
 
     /// Shows the key, and what it stands beside or in place of: the copy of the same key that does not do
-    /// any more, else keys of the same user id.
-    fn ask(&self, offered: &OfferedKey, stored: Option<&KeyInfo>) -> Outcome<()> {
+    /// any more, else keys of the same user id. What only the user can vouch for is said.
+    fn ask(&self, offered: &OfferedKey, stored: Option<&KeyInfo>, to_compare: bool) -> Outcome<()> {
         let (printer, key) = (self.session.printer, &offered.key);
         let source = offered.source();
         let settings = &self.session.settings;
@@ -368,6 +368,9 @@ impl Judge<'_, '_> {
         printer.crit(&format!("importing key from {source}"));
         printer.err(&format!("    User id     : {}", key.user_id));
         printer.err(&format!("    Fingerprint : {}", key.pretty_fingerprint()));
+        if to_compare {
+            printer.err("    Anybody on the line may have sent it: compare the fingerprint with what the publisher says");
+        }
         let now = self.session.settings.environment.now;
         match stored {
             Some(stored) => {

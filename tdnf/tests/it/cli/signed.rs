@@ -34,6 +34,113 @@ pub(super) fn use_keys(site: &Site, urls: &[String]) {
     site.write("repos.d/test.repo", site.repo_text(&keys));
 }
 
+/// docs/threats.md, row 10: a key from a server that proves nothing counts where the repository names its fingerprint, or
+/// where somebody compares it.
+#[test]
+fn row_10_a_key_over_http_needs_a_fingerprint_or_an_answer() {
+    let Some(site) = signed_site() else { return };
+    for name in ["right", "other"] {
+        fs::copy(
+            site.path(&format!("{name}.asc")),
+            site.path(&format!("repo/{name}.asc")),
+        )
+        .unwrap();
+    }
+    let fingerprint = |name: &str| {
+        let gpg = Gpg::at(&site.path(&format!("gpg-{name}")));
+        let all = gpg.ok(&["--with-colons", "--list-keys"]).out;
+        let line = all.lines().find(|line| line.starts_with("fpr:")).unwrap();
+        line.split(':').nth(9).unwrap().to_owned()
+    };
+    let (right, other) = (fingerprint("right"), fingerprint("other"));
+    let grouped = right
+        .as_bytes()
+        .chunks(4)
+        .map(|four| str::from_utf8(four).unwrap());
+    let grouped = grouped.collect::<Vec<_>>().join(" ");
+    let url = site.server.url("/right.asc");
+    use_keys(&site, std::slice::from_ref(&url));
+    let pinned = |value: &str| format!("--setopt=test.gpgkey_fingerprint={value}");
+    let install = ["install", "alpha"];
+    let imported = || site.rpm(&["-qa", "gpg-pubkey"]).lines().count();
+    // -y is no answer to a question that needs eyes; nothing is even asked of the server.
+    for words in [
+        &["-y"][..],
+        &["-y", "--downloadonly"],
+        &["-y", "--testonly"],
+    ] {
+        let ran = site.run(&[words, &install].concat());
+        assert_eq!(ran.code, 1508 % 256, "{ran:?}");
+        assert!(
+            ran.err
+                .contains("`--setopt=test.gpgkey_fingerprint=FINGERPRINT`"),
+            "{ran:?}"
+        );
+    }
+    assert!(site.server.seen().is_empty());
+    // Another key than the one that is named, in each form of its name.
+    for wrong in [pinned(&other), pinned(&other.to_lowercase())] {
+        let ran = site.run(&[&["-y", &wrong], &install[..]].concat()).failed();
+        let groups = format!("the key {grouped} is none that gpgkey_fingerprint names");
+        assert!(ran.err.contains(&groups), "{ran:?}");
+    }
+    let ran = site
+        .run(&[&["-y", &pinned("12345678")], &install[..]].concat())
+        .failed();
+    assert!(
+        ran.err.contains("expected fingerprints of 40 or 64"),
+        "{ran:?}"
+    );
+    assert_eq!(imported(), 0);
+    // The signed index is read before any question: without a fingerprint the key does not count.
+    let ran = site
+        .run(&["--setopt=test.repo_gpgcheck=1", "makecache"])
+        .failed();
+    assert!(
+        ran.err
+            .contains("keys are only taken from file:// and https://"),
+        "{ran:?}"
+    );
+    // Who is asked sees whom the key says it is of, that nobody vouches for that, and may say no.
+    let ask =
+        |answers: &str| testkit::program::run_with(&mut site.command(&install), answers.as_bytes());
+    let ran = ask("y\nn\n").failed();
+    assert!(
+        ran.err
+            .contains(&format!("Fingerprint : {grouped}\n    Anybody on the line")),
+        "{ran:?}"
+    );
+    assert_eq!(imported(), 0);
+    for (number, words) in [&right, &grouped, &format!("{other},{right}")]
+        .iter()
+        .enumerate()
+    {
+        let ran = match number {
+            0 => ask("y\ny\n").ok(),
+            _ => site
+                .run(&[&["-y", &pinned(words)], &install[..]].concat())
+                .ok(),
+        };
+        assert_eq!(
+            ran.err.contains("Anybody on the line"),
+            number == 0,
+            "{ran:?}"
+        );
+        assert_eq!(imported(), 1, "{words}");
+        site.run(&["-y", "erase", "alpha"]).ok();
+        site.rpm(&["-e", "--allmatches", "gpg-pubkey"]);
+    }
+    // A file that holds another key than the repository says is no better.
+    let file = format!("file://{}", site.path("right.asc").display());
+    let section = format!("gpgcheck=1\ngpgkey={file}\ngpgkey_fingerprint={other}");
+    site.write("repos.d/test.repo", site.repo_text(&section));
+    let ran = site.run(&["-y", "install", "alpha"]).failed();
+    assert!(
+        ran.err.contains("is none that gpgkey_fingerprint names"),
+        "{ran:?}"
+    );
+}
+
 /// docs/threats.md, rows 10 and 13.
 #[test]
 fn only_a_key_that_verifies_the_package_is_imported() {
