@@ -18,6 +18,10 @@ pub(crate) const EXIT_USAGE: u8 = 2;
 pub(crate) const EXIT_NOTHING_NEW: u8 = 3;
 /// Exit code: some repositories or files are missing; what is whole was published, what was fetched is kept.
 pub(crate) const EXIT_PARTIAL: u8 = 4;
+/// Exit code of `verify`: damage was found, and all of it is mended.
+pub(crate) const EXIT_MENDED: u8 = 5;
+/// Exit code of `verify`: damage was found, and some of it is left.
+pub(crate) const EXIT_DAMAGED: u8 = 6;
 
 /// Everything that ends a command or the work on one repository.
 #[derive(Debug, thiserror::Error)]
@@ -110,6 +114,9 @@ pub(crate) enum Error {
     /// What a repository says contradicts itself.
     #[error("repository {repo}: {what}")]
     Repository { repo: String, what: String },
+    /// A place on another server does not show what this mirror shows.
+    #[error("target {name}: {why}")]
+    Target { name: String, why: String },
     /// There is no such snapshot, repository, channel.
     #[error("{0}")]
     NotFound(String),

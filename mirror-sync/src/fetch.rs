@@ -8,7 +8,6 @@ use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use repo_client::transfer::{self, TransferLimits};
 use repo_client::{Access, Cause, Client, FetchedFile, FileRequest, MetadataSet};
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
-use rpm_repo::layout::Href;
 
 use crate::config::LimitSection;
 use crate::error::{Error, Result};
@@ -16,6 +15,7 @@ use crate::layout::Layout;
 use crate::observer::TerminalObserver;
 use crate::store::{HashedFile, Store};
 use crate::trust::{self, PackageTrust};
+use crate::upstream::FileUrls;
 
 /// Most threads that judge packages.
 const MAX_JUDGES: usize = 8;
@@ -44,12 +44,12 @@ pub(crate) struct FetchJob {
 }
 
 impl FetchJob {
-    /// A file of a repository, which nobody judges.
-    pub(crate) fn new(set: &MetadataSet, path: &str, base: Option<&str>, digest: Digest) -> Self {
+    /// A file of a repository, which nobody judges; it is published at `path`.
+    pub(crate) fn new(set: &MetadataSet, path: &str, urls: FileUrls, digest: Digest) -> Self {
         Self {
             repo: set.repo.clone(),
             path: path.to_owned(),
-            urls: urls(set, path, base),
+            urls,
             size: None,
             announced: None,
             digest,
@@ -58,15 +58,6 @@ impl FetchJob {
             trust: None,
         }
     }
-}
-
-/// URLs of a file, or why it is not to be followed.
-pub(crate) type FileUrls = std::result::Result<Vec<String>, String>;
-
-/// URLs of a file of a repository; an `xml:base` that may not be followed gives none.
-pub(crate) fn urls(set: &MetadataSet, path: &str, base: Option<&str>) -> FileUrls {
-    let href = Href::parse(path).map_err(|error| error.to_string())?;
-    set.urls_of(&href, base).map_err(|error| error.to_string())
 }
 
 /// What a transfer brought.

@@ -60,7 +60,7 @@ fn start(name: &str, command: &str, about: &[(&str, &str)], report: &str, printe
     });
     match ended {
         Ok(status) if status.success() => {}
-        Ok(status) => printer.err(&format!("hook {name}: {status}")),
-        Err(error) => printer.err(&format!("hook {name}: cannot run: {error}")),
+        Ok(status) => printer.err(&format!("warning: hook {name}: {status}")),
+        Err(error) => printer.err(&format!("warning: hook {name}: cannot run: {error}")),
     }
 }

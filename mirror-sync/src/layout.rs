@@ -11,6 +11,7 @@
 //!   proxied/ALGO/xx/HEX        what clients of repositories in proxy mode asked for
 //!   partial/                   files on their way
 //!   state/ID/                  upstream's metadata, manifests of snapshots, what was seen
+//!   last-run                   how the last run ended, written over in place
 //!   lock
 //! ```
 
@@ -38,6 +39,8 @@ const MAX_STATE: u64 = 512 << 20;
 pub(crate) const AGAIN: &str = "mirror-sync ...";
 /// Largest list of users, bytes.
 const MAX_USERS: u64 = 16 << 20;
+/// The index of a repository, below it.
+pub(crate) const INDEX: &str = "repodata/repomd.xml";
 /// Largest repomd.xml, bytes.
 pub(crate) const MAX_INDEX: u64 = rpm_repo::repomd::MAX_SIZE as u64;
 /// Most bytes that are read of who holds the lock.
@@ -122,6 +125,11 @@ impl Layout {
         self.manifests(id).join(format!("{stamp}.json"))
     }
 
+    /// What is known of the objects of a repository in a bucket: `target` is the bucket's name in the configuration.
+    pub(crate) fn sent(&self, id: &str, target: &str) -> PathBuf {
+        self.state(id).join("sent").join(format!("{target}.json"))
+    }
+
     /// Makes a folder of the mirror.
     pub(crate) fn make(&self, dir: &Path) -> Result<()> {
         make_below(&self.root, dir)
@@ -169,6 +177,19 @@ impl Layout {
             ),
             None => give,
         }
+    }
+
+    /// Refuses a place where no mirror is, as where its disk is not mounted.
+    pub(crate) fn require(&self) -> Result<()> {
+        let own = ["lock", "state", "public"];
+        if own
+            .iter()
+            .any(|name| self.root.join(name).try_exists().unwrap_or(true))
+        {
+            return Ok(());
+        }
+        let root = self.root.display();
+        Err(Error::NotFound(format!("there is no mirror at {root}")))
     }
 
     /// Takes the lock, waiting up to `wait`.

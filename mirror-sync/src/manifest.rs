@@ -1,8 +1,11 @@
 //! What a snapshot consists of, and what is known of a repository between runs.
 
 pub(crate) mod asked;
+pub(crate) mod labels;
+pub(crate) mod last_run;
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use chrono::DateTime;
 use rpm_pkg::digest::Digest;
@@ -93,10 +96,29 @@ pub(crate) struct Manifest {
     pub(crate) bytes: u64,
     /// The files, by path.
     pub(crate) files: Vec<SnapshotFile>,
+    /// What it was merged of.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) sources: Vec<MergeSource>,
     /// Deltas of metadata and their index. They save bytes and are no part of the set: where one is gone
     /// or damaged, clients fetch the whole file.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(crate) deltas: Vec<SnapshotFile>,
+}
+
+/// A snapshot that a merged one was made of, and how its packages were checked.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct MergeSource {
+    pub(crate) repo: String,
+    pub(crate) stamp: String,
+    /// It was asked for by name: what its repository shows since does not matter.
+    pub(crate) fixed: bool,
+    /// Files of the keys that its packages are signed by.
+    pub(crate) keys: Vec<PathBuf>,
+    /// Whether each of them is.
+    pub(crate) check: bool,
+    /// Weaknesses of their signatures that are admitted.
+    pub(crate) weak: Vec<String>,
 }
 
 /// What is remembered of a repository.
@@ -112,6 +134,11 @@ pub(crate) struct RepoState {
     /// How the last run ended: `new`, `nothing-new`, `partial`, `failed`.
     pub(crate) outcome: String,
     pub(crate) error: Option<String>,
+    /// When the first of the runs ended badly since one that ended well; 0 if the last one did.
+    pub(crate) failed_since: u64,
+    /// What upstream has and clients do not see, as far as that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) ahead: Option<Ahead>,
     /// Bytes per second of the last transfer worth measuring.
     pub(crate) rate: u64,
     /// What the last transfer met, in words.
@@ -121,8 +148,94 @@ pub(crate) struct RepoState {
     pub(crate) newest_shown: String,
     /// Until when upstream is not asked for deltas, because it had none: seconds since 1970.
     pub(crate) no_deltas: u64,
+    /// What is known of its servers, by their URLs without logins.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) servers: BTreeMap<String, ServerState>,
+    /// What the last new sets have changed, newest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) history: Vec<ChangeNote>,
     /// What each channel published, oldest first.
     pub(crate) published: BTreeMap<String, Vec<Publication>>,
+    /// What the places on other servers show, by their names.
+    pub(crate) targets: BTreeMap<String, TargetState>,
+}
+
+/// What a place on another server shows of a repository.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct TargetState {
+    /// Where it is; at another place nothing is known of it.
+    pub(crate) url: String,
+    /// The address that its pages and metalinks name, where the configuration names one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) public_url: Option<String>,
+    /// The snapshot of each channel.
+    pub(crate) shown: BTreeMap<String, String>,
+    /// When it last was as this mirror, seconds since 1970.
+    pub(crate) at: u64,
+    /// Why it is not, in words.
+    pub(crate) error: Option<String>,
+    /// When it first was not, seconds since 1970.
+    pub(crate) since: u64,
+}
+
+impl TargetState {
+    /// Whether it was brought to show this snapshot.
+    pub(crate) fn shows(&self, channel: &str, stamp: &str) -> bool {
+        self.shown.get(channel).is_some_and(|shown| shown == stamp)
+    }
+}
+
+/// What upstream has and clients do not see.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Ahead {
+    /// When that was seen first, seconds since 1970.
+    pub(crate) since: u64,
+    /// Packages that would be published of it; 0 if nobody got so far.
+    pub(crate) packages: usize,
+}
+
+/// What is known of a server.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ServerState {
+    /// Since when it fails, seconds since 1970; 0 if it answered last.
+    pub(crate) since: u64,
+    /// When something was heard of it last.
+    pub(crate) asked: u64,
+    /// Why it failed last.
+    pub(crate) why: String,
+}
+
+/// What a new set has changed. Names are some of all, counts are of all.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct ChangeNote {
+    /// When it was published, seconds since 1970.
+    pub(crate) at: u64,
+    pub(crate) snapshot: String,
+    /// Nothing was there before.
+    pub(crate) is_first: bool,
+    pub(crate) packages: usize,
+    pub(crate) bytes: u64,
+    pub(crate) added: Vec<String>,
+    pub(crate) added_count: usize,
+    pub(crate) removed: Vec<String>,
+    pub(crate) removed_count: usize,
+    /// Security advisories that the set before lacked.
+    pub(crate) advisories: Vec<AdvisoryNote>,
+    pub(crate) advisory_count: usize,
+}
+
+/// An advisory.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct AdvisoryNote {
+    pub(crate) id: String,
+    /// As it was written; may be empty.
+    pub(crate) severity: String,
+    pub(crate) title: String,
 }
 
 /// One publication of a snapshot.
@@ -147,6 +260,18 @@ impl RepoState {
         let shown = self.current(current)?;
         let newest = self.newest_shown.as_str();
         (newest > shown.stamp.as_str()).then_some(newest)
+    }
+
+    /// Notes how a run ended, and what was wrong.
+    pub(crate) fn ended(&mut self, outcome: &str, error: Option<String>, now: u64) {
+        self.last_try = now;
+        outcome.clone_into(&mut self.outcome);
+        self.error = error;
+        self.failed_since = match (self.error.is_some(), self.failed_since) {
+            (false, _) => 0,
+            (true, 0) => now,
+            (true, since) => since,
+        };
     }
 
     /// The snapshot that a channel publishes now.
@@ -208,9 +333,28 @@ pub(crate) fn stamp(seconds: u64) -> String {
     written(seconds, "%Y%m%dT%H%M%SZ")
 }
 
+/// A point in time for people and programs, in one word that also names a snapshot: `2026-11-28T23:53Z`.
+pub(crate) fn minute(seconds: u64) -> String {
+    written(seconds, "%Y-%m-%dT%H:%MZ")
+}
+
+/// When a snapshot was made, by its name, as [`minute`].
+pub(crate) fn minute_of(stamp: &str) -> String {
+    let time = chrono::NaiveDateTime::parse_from_str(stamp, "%Y%m%dT%H%M%SZ");
+    time.map_or_else(
+        |_| stamp.to_owned(),
+        |time| time.format("%Y-%m-%dT%H:%MZ").to_string(),
+    )
+}
+
 /// A point in time for people.
 pub(crate) fn date(seconds: u64) -> String {
     written(seconds, "%Y-%m-%d %H:%M UTC")
+}
+
+/// A point in time as RFC 3339 has it.
+pub(crate) fn date_time(seconds: u64) -> String {
+    written(seconds, "%Y-%m-%dT%H:%M:%SZ")
 }
 
 fn written(seconds: u64, form: &str) -> String {

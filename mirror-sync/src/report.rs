@@ -5,7 +5,13 @@ use serde::Serialize;
 
 use crate::error::{EXIT_DONE, EXIT_FAILED, EXIT_NOTHING_NEW, EXIT_PARTIAL, Error};
 use crate::fetch::Transferred;
+use crate::manifest::AdvisoryNote;
+use crate::manifest::last_run::LastRun;
 use crate::plan::SetChange;
+use crate::publish::TargetReport;
+
+/// Names of one kind that are printed of what has changed in a repository; JSON has all.
+const MAX_SHOWN: usize = 20;
 
 /// How the work on one repository ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -48,6 +54,13 @@ pub(crate) struct RepoReport {
     #[serde(rename = "first_light")]
     pub(crate) first_part: Option<String>,
     pub(crate) change: SetChange,
+    /// Security advisories that the set before lacked; some of all.
+    pub(crate) advisories: Vec<AdvisoryNote>,
+    pub(crate) advisory_count: usize,
+    /// Packages that clients see after the run.
+    pub(crate) published_packages: usize,
+    /// Their bytes, metadata included.
+    pub(crate) published_bytes: u64,
     /// Seconds the transfer is expected to take at the rate measured last; none if never measured.
     pub(crate) expected_seconds: Option<u64>,
     pub(crate) error: Option<String>,
@@ -62,6 +75,12 @@ pub(crate) struct RepoReport {
     pub(crate) delta_requests: u64,
     /// Bytes of metadata that need not be received because of them.
     pub(crate) saved_bytes: u64,
+    /// Nothing was published before.
+    #[serde(skip)]
+    pub(crate) is_first: bool,
+    /// What became of it on other servers.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub(crate) targets: Vec<TargetReport>,
     /// How the failure counts for the exit code.
     #[serde(skip)]
     pub(crate) code: u8,
@@ -79,6 +98,27 @@ impl RepoReport {
     }
 }
 
+impl RepoReport {
+    /// Why places on other servers do not show it.
+    fn behind(&self) -> impl Iterator<Item = &str> {
+        let targets = self.targets.iter();
+        targets.filter_map(|target| target.error.as_deref())
+    }
+}
+
+/// All repositories of a run together.
+#[derive(Debug, Clone, Default, Serialize)]
+pub(crate) struct Totals {
+    pub(crate) repositories: usize,
+    /// Packages that clients see after it, and their bytes.
+    pub(crate) packages: usize,
+    pub(crate) bytes: u64,
+    /// What new sets brought, and what they lack.
+    pub(crate) added: usize,
+    pub(crate) removed: usize,
+    pub(crate) advisories: usize,
+}
+
 /// A run.
 #[derive(Debug, Clone, Default, Serialize)]
 pub(crate) struct RunReport {
@@ -87,6 +127,8 @@ pub(crate) struct RunReport {
     pub(crate) started: u64,
     pub(crate) seconds: f64,
     pub(crate) exit_code: u8,
+    /// What ended all of it, or kept what it did from being shown.
+    pub(crate) error: Option<String>,
     pub(crate) bytes_received: u64,
     /// What came over the network, and from whom.
     pub(crate) fetched: Option<TrafficSum>,
@@ -94,11 +136,35 @@ pub(crate) struct RunReport {
     pub(crate) requests: u64,
     /// What kept the transfer from being faster, in words.
     pub(crate) limit: Option<String>,
+    pub(crate) totals: Totals,
     /// The repositories in the order of the configuration.
     pub(crate) repos: Vec<RepoReport>,
 }
 
 impl RunReport {
+    /// A run that an error ended before any repository was looked at.
+    pub(crate) fn failed(started: u64, error: &Error) -> Self {
+        Self {
+            format: 1,
+            started,
+            exit_code: error.exit_code(),
+            error: Some(error.to_string()),
+            ..Self::default()
+        }
+    }
+
+    /// What is to be remembered of it where nothing else can be.
+    pub(crate) fn last_run(&self) -> LastRun {
+        let why = |repo: &RepoReport| Some((repo.id.clone(), repo.error.clone()?));
+        LastRun {
+            started: self.started,
+            exit_code: self.exit_code,
+            is_aborted: self.error.is_some() && self.repos.is_empty(),
+            error: self.error.clone(),
+            failed: self.repos.iter().filter_map(why).collect(),
+        }
+    }
+
     pub(crate) fn count(&mut self, done: &Transferred) {
         self.bytes_received += done.bytes;
         self.requests += done.requests;
@@ -109,12 +175,29 @@ impl RunReport {
 
     /// The exit code that follows from the outcomes.
     pub(crate) fn judge(&mut self) -> u8 {
+        let mut totals = Totals::default();
+        for repo in &self.repos {
+            totals.repositories += 1;
+            totals.packages += repo.published_packages;
+            totals.bytes += repo.published_bytes;
+            if repo.outcome == RepoOutcome::New {
+                totals.added += repo.change.added.len();
+                totals.removed += repo.change.removed.len();
+                totals.advisories += repo.advisory_count;
+            }
+        }
+        self.totals = totals;
         let is = |outcome: RepoOutcome| move |repo: &RepoReport| repo.outcome == outcome;
         let bad =
             |repo: &&RepoReport| matches!(repo.outcome, RepoOutcome::Failed | RepoOutcome::Partial);
         let failures = self.repos.iter().filter(bad).count();
-        self.exit_code = if failures == 0 {
-            let current = self.repos.iter().all(is(RepoOutcome::NothingNew));
+        let is_behind = self.repos.iter().any(|repo| repo.behind().next().is_some());
+        self.exit_code = if failures == 0 && is_behind {
+            EXIT_PARTIAL
+        } else if failures == 0 {
+            let has_sent = |repo: &RepoReport| repo.targets.iter().any(TargetReport::has_sent);
+            let is_same = |repo: &RepoReport| is(RepoOutcome::NothingNew)(repo) && !has_sent(repo);
+            let current = self.repos.iter().all(is_same);
             if current && !self.repos.is_empty() {
                 EXIT_NOTHING_NEW
             } else {
@@ -137,11 +220,21 @@ impl RunReport {
                 let error = with_options("mirror-sync", error, options);
                 printer.err(&format!("Error: {error}"));
             }
+            for why in repo.behind() {
+                printer.err(&format!("Error: {}: {why}", repo.id));
+            }
+        }
+        if let Some(error) = &self.error {
+            printer.err(&format!("Error: {error}"));
         }
         if self.repos.is_empty() {
             printer.info(
-                "nothing to fetch: the repositories of this mirror are filled by `mirror-sync bundle apply` and `mirror-sync serve`",
+                "nothing to fetch: the repositories of this mirror are filled by `mirror-sync bundle apply`, `mirror-sync serve` and `mirror-sync snapshot merge`",
             );
+        }
+        let is_plan = |repo: &RepoReport| repo.outcome == RepoOutcome::Planned;
+        if !self.repos.is_empty() && !self.repos.iter().any(is_plan) {
+            printer.info(&self.totals.line());
         }
         if let Some(sum) = &self.fetched {
             let limit = self.limit.as_deref();
@@ -149,6 +242,70 @@ impl RunReport {
             printer.info(&format!("{}{limit}", sum.line()));
         }
     }
+}
+
+impl Totals {
+    fn line(&self) -> String {
+        let word = match self.repositories {
+            1 => "repository",
+            _ => "repositories",
+        };
+        let security = match self.advisories {
+            0 => String::new(),
+            some => format!(", {}", advisories(some)),
+        };
+        format!(
+            "total: {} {word}, {}, {}; {} new, {} gone{security}",
+            self.repositories,
+            counted(self.packages as u64, "package"),
+            iec_size(self.bytes),
+            self.added,
+            self.removed
+        )
+    }
+}
+
+fn advisories(count: usize) -> String {
+    match count {
+        1 => "1 security advisory".to_owned(),
+        some => format!("{some} security advisories"),
+    }
+}
+
+/// Prints what a new set has changed: some names, and how many more there are.
+fn print_changes(repo: &RepoReport, printer: &Printer) {
+    let more = |count: usize, what: &str| {
+        if count > MAX_SHOWN {
+            printer.info(&format!("  and {} more {what}", count - MAX_SHOWN));
+        }
+    };
+    for (sign, names, what) in [
+        ("+", &repo.change.added, "new"),
+        ("-", &repo.change.removed, "gone"),
+    ] {
+        for name in names.iter().take(MAX_SHOWN) {
+            printer.info(&format!("  {sign} {name}"));
+        }
+        more(names.len(), what);
+    }
+    for advisory in repo.advisories.iter().take(MAX_SHOWN) {
+        let severity = match advisory.severity.as_str() {
+            "" => String::new(),
+            severity => format!(" ({severity})"),
+        };
+        let text = format!("{}{severity} {}", advisory.id, advisory.title);
+        printer.info(&format!("  security: {}", plain_line(&text)));
+    }
+    more(repo.advisory_count, "security advisories");
+}
+
+/// What upstream wrote, in one line without control characters.
+fn plain_line(text: &str) -> String {
+    let text: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn print_repo(repo: &RepoReport, printer: &Printer) {
@@ -164,6 +321,10 @@ fn print_repo(repo: &RepoReport, printer: &Printer) {
     match repo.outcome {
         RepoOutcome::New => {
             printer.info(&format!("{}: published {snapshot}: {counts}", repo.id));
+            // On a first run everything is new.
+            if !repo.is_first {
+                print_changes(repo, printer);
+            }
             if repo.saved_bytes > 0 {
                 printer.info(&format!(
                     "{}: {} of metadata came as deltas of {}",

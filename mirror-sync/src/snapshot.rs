@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result};
 use crate::layout::Layout;
+use crate::manifest::labels::{self, Label};
 use crate::manifest::{self, Manifest, RepoState};
 
 /// Most snapshots that an error names.
@@ -24,6 +25,9 @@ pub(crate) struct SnapshotLine {
     /// Metadata made here, or upstream's own.
     pub(crate) made_here: bool,
     pub(crate) channels: Vec<String>,
+    /// What people say of it.
+    #[serde(flatten)]
+    pub(crate) label: Label,
 }
 
 /// The lines, and the damaged files that keep something from being among them.
@@ -32,6 +36,7 @@ pub(crate) fn list(layout: &Layout, ids: &[String]) -> Result<(Vec<SnapshotLine>
     for id in ids {
         let state = manifest::read_state(layout, id);
         let state = sound(state, &mut faults)?.unwrap_or_default();
+        let labels = sound(labels::read(layout, id), &mut faults)?.unwrap_or_default();
         for stamp in manifest::stamps(layout, id)? {
             let manifest = manifest::read(layout, id, &stamp);
             let Some(manifest) = sound(manifest, &mut faults)? else {
@@ -40,6 +45,7 @@ pub(crate) fn list(layout: &Layout, ids: &[String]) -> Result<(Vec<SnapshotLine>
             lines.push(SnapshotLine {
                 repo: id.clone(),
                 channels: channels_of(&state, &stamp),
+                label: labels.get(&stamp).cloned().unwrap_or_default(),
                 stamp,
                 packages: manifest.packages,
                 bytes: manifest.bytes,
@@ -71,13 +77,25 @@ pub(crate) fn print_list(lines: &[SnapshotLine], printer: &Printer) {
     printer.json(&lines);
     for line in lines {
         let size = iec_size(line.bytes);
+        let label = &line.label;
+        let name = label.name.as_ref().map(|name| format!("name={name}"));
+        let pinned = label.pinned.then(|| "pinned".to_owned());
+        let note = label.note.as_ref().map(|note| format!("{note:?}"));
+        let words: Vec<String> = line
+            .channels
+            .iter()
+            .cloned()
+            .chain(name)
+            .chain(pinned)
+            .chain(note)
+            .collect();
         printer.row(&format!(
             "{:<24} {:<18} {:>7} packages {size:>10}  upstream {}  {}",
             line.repo,
             line.stamp,
             line.packages,
             manifest::date(line.upstream),
-            line.channels.join(" ")
+            words.join(" ")
         ));
     }
 }
@@ -93,6 +111,11 @@ pub(crate) fn find_stamp(layout: &Layout, id: &str, word: &str) -> Result<String
     if stamps.iter().any(|stamp| stamp == word) {
         return Ok(word.to_owned());
     }
+    let named = labels::read(layout, id)?.into_iter();
+    let mut named = named.filter(|(_, label)| label.name.as_deref() == Some(word));
+    if let Some((stamp, _)) = named.find(|(stamp, _)| stamps.contains(stamp)) {
+        return Ok(stamp);
+    }
     let listed = listed(&stamps);
     let none = |why: String| {
         let why = format!("repository {id}{why}; {listed}: see `mirror-sync snapshot list {id}`");
@@ -100,13 +123,35 @@ pub(crate) fn find_stamp(layout: &Layout, id: &str, word: &str) -> Result<String
     };
     let no_date = || {
         none(format!(
-            ": {word} is neither a snapshot nor a date such as 2026-01-31"
+            ": {word} is neither a snapshot, the name of one nor a date such as 2026-01-31"
         ))
     };
     let end = manifest::date_end(word).ok_or_else(no_date)?;
     stamps.retain(|stamp| *stamp <= end);
     let before = || none(format!(" has no snapshot of {word} or before"));
     stamps.pop().ok_or_else(before)
+}
+
+/// Why a word cannot be the name of a snapshot of a repository.
+pub(crate) fn name_fault(
+    layout: &Layout,
+    id: &str,
+    stamp: &str,
+    name: &str,
+) -> Result<Option<String>> {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "._-+:~".contains(c);
+    if name.is_empty() || name.len() > 100 || name.starts_with('.') || !name.chars().all(plain) {
+        return Ok(Some(
+            "a name consists of 1 to 100 letters, digits and ._-+:~".to_owned(),
+        ));
+    }
+    if manifest::date_end(name).is_some() {
+        return Ok(Some("this is a date".to_owned()));
+    }
+    let labels = labels::read(layout, id)?;
+    let mut others = labels.iter().filter(|(other, _)| *other != stamp);
+    let taken = others.find(|(_, label)| label.name.as_deref() == Some(name));
+    Ok(taken.map(|(other, _)| format!("snapshot {other} of repository {id} has it")))
 }
 
 /// The newest snapshots, in words.

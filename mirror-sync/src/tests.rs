@@ -74,6 +74,7 @@ impl Stage {
             packages: files.iter().filter(|file| file.package.is_some()).count(),
             bytes: files.iter().map(|file| file.size).sum(),
             files,
+            sources: Vec::new(),
             deltas: Vec::new(),
         }
     }
@@ -130,6 +131,7 @@ pub(crate) fn listed(nevra: &str) -> Listed {
         nevra: parsed,
         location: format!("{nevra}.rpm"),
         base: None,
+        href: None,
         size: nevra.len() as u64,
         digest: Hasher::digest(DigestAlgo::Sha256, nevra.as_bytes()),
         built: 0,

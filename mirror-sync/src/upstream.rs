@@ -1,6 +1,7 @@
 //! What upstream has now: index, metadata, and the list of packages that they name.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::Path;
@@ -8,7 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use repo_client::{
     Access, Cause, Client, Event, Failure, FileRequest, MetadataSet, Observer, OlderMetadata,
-    PartFile, RepoRefresh, join_url, keyring_check,
+    PartFile, RepoRefresh, join_url, keyring_check, resolve_url,
 };
 use rpm_pkg::digest::Digest;
 use rpm_pkg::evr::Evr;
@@ -31,10 +32,12 @@ use crate::manifest::SnapshotFile;
 pub(crate) struct Listed {
     /// Its full name; the architecture of source packages is `src`.
     pub(crate) nevra: Nevra,
-    /// Where it is below the repository.
+    /// Where it is below the repository that is published here ([`here`]).
     pub(crate) location: String,
     /// `xml:base`, if it lies elsewhere.
     pub(crate) base: Option<String>,
+    /// What upstream calls its location, where that is none of a repository that stands alone.
+    pub(crate) href: Option<String>,
     /// Bytes.
     pub(crate) size: u64,
     pub(crate) digest: Digest,
@@ -43,6 +46,17 @@ pub(crate) struct Listed {
 }
 
 impl Listed {
+    /// URLs of its file.
+    pub(crate) fn urls(&self, set: &MetadataSet) -> FileUrls {
+        let href = self.href.as_deref().unwrap_or(&self.location);
+        urls(set, href, self.base.as_deref())
+    }
+
+    /// Whether clients of upstream's metadata would have it of another place than the mirror.
+    pub(crate) fn lies_elsewhere(&self) -> bool {
+        self.base.is_some() || self.href.is_some()
+    }
+
     /// How a snapshot names it.
     pub(crate) fn entry(&self) -> SnapshotFile {
         SnapshotFile {
@@ -50,6 +64,38 @@ impl Listed {
             ..SnapshotFile::new(&self.location, self.size, &self.digest)
         }
     }
+}
+
+/// URLs of a file, or why it is not to be followed.
+pub(crate) type FileUrls = std::result::Result<Vec<String>, String>;
+
+/// URLs of a file of a repository, by the location and the `xml:base` that its metadata name. Both may be references of
+/// any kind; one that may not be followed gives none.
+pub(crate) fn urls(set: &MetadataSet, href: &str, base: Option<&str>) -> FileUrls {
+    let plain = Href::parse(href).ok();
+    if let Some(Ok(urls)) = plain.map(|plain| set.urls_of(&plain, base)) {
+        return Ok(urls);
+    }
+    let mut urls = Vec::new();
+    for repository in &set.base_urls {
+        let more = resolve_url(repository, base, href).map_err(|error| error.to_string())?;
+        urls.extend(more);
+    }
+    // Of an absolute reference all servers of the repository make the same.
+    let mut seen = BTreeSet::new();
+    urls.retain(|url: &String| seen.insert(url.clone()));
+    Ok(urls)
+}
+
+/// Where a package lies in a repository that stands alone: where upstream has it or, if that leads out of the
+/// repository or into `repodata`, at a place of its own.
+pub(crate) fn here(package: &PrimaryPackage) -> Cow<'_, str> {
+    let location = package.location();
+    if !location.is_empty() && Place::of(location) == Place::Package {
+        return Cow::Borrowed(location);
+    }
+    let name = name_of(package);
+    Cow::Owned(format!("elsewhere/{:.16}/{name}.rpm", package.checksum()))
 }
 
 /// Packages that cannot be taken, and why.
@@ -278,7 +324,7 @@ pub(crate) struct PrimaryList {
 /// Reads primary.
 ///
 /// # Errors
-/// It is not what the index says, or two packages claim one path.
+/// It is not what the index says.
 pub(crate) fn list(set: &MetadataSet) -> Result<PrimaryList> {
     let part = primary_of(set)?;
     let mut list = PrimaryList::default();
@@ -288,7 +334,7 @@ pub(crate) fn list(set: &MetadataSet) -> Result<PrimaryList> {
         (&part.path, &part.record),
         &part.doubt,
         &mut |package| {
-            match listed(package) {
+            match listed(package, set) {
                 Ok(one) => list.packages.push(one),
                 Err(why) => list.refused.push((nevra(package), why)),
             }
@@ -304,7 +350,7 @@ pub(crate) fn list(set: &MetadataSet) -> Result<PrimaryList> {
             format!("primary announces {declared} packages and lists {records}"),
         ));
     }
-    claim_paths_once(&set.repo, &mut list.packages)?;
+    claim_paths_once(&mut list);
     set.accept();
     Ok(list)
 }
@@ -366,55 +412,55 @@ fn nevra(package: &PrimaryPackage) -> Nevra {
     )
 }
 
-fn listed(package: &PrimaryPackage) -> std::result::Result<Listed, String> {
-    if let Some(fault) = package.location_fault() {
-        let shown: String = package.refused_location().chars().take(120).collect();
-        return Err(format!("refused location {shown:?}: {fault}"));
-    }
-    let location = package.location();
-    Href::parse(location).map_err(|error| error.to_string())?;
-    if Place::of(location) != Place::Package {
-        return Err(format!(
-            "refused location {location:?}: it is a place of metadata"
-        ));
-    }
+fn listed(package: &PrimaryPackage, set: &MetadataSet) -> std::result::Result<Listed, String> {
+    let location = here(package);
+    Href::parse(&location).map_err(|error| error.to_string())?;
     let digest = package
         .digest()
         .ok_or_else(|| format!("no checksum of a known kind ({})", package.checksum_type()))?;
-    Ok(Listed {
+    let moved = matches!(location, Cow::Owned(_));
+    let listed = Listed {
         nevra: nevra(package),
-        location: location.to_owned(),
+        location: location.into_owned(),
         base: package.location_base().map(str::to_owned),
+        href: moved.then(|| package.refused_location().to_owned()),
         size: package.package_size(),
         digest,
         built: package.build_time(),
-    })
+    };
+    if listed.lies_elsewhere() {
+        listed.urls(set)?;
+    }
+    Ok(listed)
 }
 
-/// One path is one file: the same package listed twice is one, two contents under one path cannot
-/// both be mirrored.
-fn claim_paths_once(repo: &str, packages: &mut Vec<Listed>) -> Result<()> {
+/// One path is one file: the same package listed twice is one; of two contents under one path nobody knows which is
+/// right, and neither is taken.
+fn claim_paths_once(list: &mut PrimaryList) {
     let mut seen: BTreeMap<String, Digest> = BTreeMap::new();
-    let mut clash = None;
-    packages.retain(|package| match seen.get(&package.location) {
-        Some(digest) => {
-            if *digest != package.digest {
-                clash.get_or_insert_with(|| package.location.clone());
+    let mut doubled = BTreeSet::new();
+    list.packages
+        .retain(|package| match seen.get(&package.location) {
+            Some(digest) => {
+                if *digest != package.digest {
+                    doubled.insert(package.location.clone());
+                }
+                false
             }
-            false
-        }
-        None => {
-            seen.insert(package.location.clone(), package.digest);
-            true
-        }
-    });
-    match clash {
-        None => Ok(()),
-        Some(path) => Err(Error::repository(
-            repo,
-            format!("two packages with different content have the path {path}"),
-        )),
-    }
+            None => {
+                seen.insert(package.location.clone(), package.digest);
+                true
+            }
+        });
+    let is_doubled = |package: &mut Listed| doubled.contains(&package.location);
+    let refused = list.packages.extract_if(.., is_doubled);
+    list.refused.extend(refused.map(|package| {
+        let why = format!(
+            "it is listed twice, with different content at {}",
+            package.location
+        );
+        (package.nevra, why)
+    }));
 }
 
 /// How old an index is: latest timestamp, then revision.

@@ -2,9 +2,11 @@
 //!
 //! The store is hashed, each content once. A damaged file is taken out and fetched again from
 //! upstream by its digest, and only that; trees that held the damaged copy are linked again, by
-//! rename, so that no reader ever sees half a file.
+//! rename, so that no reader ever sees half a file. Then every tree is asked as a client would ([`clients`]).
 
-use std::collections::{BTreeMap, BTreeSet};
+mod clients;
+
+use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
@@ -15,13 +17,13 @@ use rpm_pkg::digest::Digest;
 use serde::Serialize;
 
 use crate::config::Config;
-use crate::error::{EXIT_DONE, EXIT_FAILED, EXIT_PARTIAL, Error, Result};
+use crate::error::{EXIT_DAMAGED, EXIT_DONE, EXIT_MENDED, Error, Result};
 use crate::fetch::FetchJob;
 use crate::manifest::{self, SnapshotFile};
 use crate::store::hash_file;
 use crate::sync::SyncRun;
 use crate::trust::PackageTrust;
-use crate::upstream::{self, UpstreamQuery};
+use crate::upstream::{self, FileUrls, UpstreamQuery};
 
 /// What was found.
 #[derive(Debug, Default, Serialize)]
@@ -39,12 +41,13 @@ pub(crate) struct VerifyReport {
 }
 
 impl VerifyReport {
-    /// 0 if all is well now; 4 if damage is left after a repair, 1 if it was only looked for.
+    /// Whether all was well, damage was mended, or some is left: nothing is mended where it was only looked for.
     pub(crate) fn exit_code(&self, repair: bool) -> u8 {
-        match (self.damaged.is_empty(), repair, self.failed.is_empty()) {
-            (true, ..) | (false, true, true) => EXIT_DONE,
-            (false, true, false) => EXIT_PARTIAL,
-            (false, false, _) => EXIT_FAILED,
+        let is_well = self.damaged.is_empty() && self.failed.is_empty();
+        match (is_well, repair && self.failed.is_empty()) {
+            (true, _) if self.relinked == 0 => EXIT_DONE,
+            (true, _) | (false, true) => EXIT_MENDED,
+            (false, false) => EXIT_DAMAGED,
         }
     }
 
@@ -134,12 +137,20 @@ pub(crate) fn verify(run: &SyncRun<'_>, ids: &[String], repair: bool) -> Result<
         found.damaged.push((id.clone(), entry.path.clone(), why));
         bad.push((digest, id, entry));
     }
+    let lacking = bad.iter().map(|(digest, ..)| *digest).collect();
+    let faults = clients::ask(run, ids, &lacking)?;
+    found.damaged.extend(faults.iter().cloned());
     if repair {
         mend(run, &bad, &mut found)?;
         for id in ids {
             found.relinked += run.publisher().repair(id)?;
         }
         run.store.sync()?;
+        if !faults.is_empty() {
+            let left = clients::ask(run, ids, &lacking)?;
+            found.repaired += faults.len().saturating_sub(left.len());
+            found.failed.extend(left);
+        }
     }
     Ok(found)
 }
@@ -162,6 +173,8 @@ fn states(run: &SyncRun<'_>, ids: &[String], repair: bool, found: &mut VerifyRep
     Ok(())
 }
 
+/// Fetches what is damaged again: of any repository that is configured with an upstream and names it, one after the
+/// other until one gives it.
 fn mend(
     run: &SyncRun<'_>,
     bad: &[(Digest, String, SnapshotFile)],
@@ -173,35 +186,77 @@ fn mend(
     for (digest, _, _) in bad {
         run.store.forget(digest);
     }
-    let mut jobs = Vec::new();
-    let mut unreachable = 0;
-    let ids: BTreeSet<&String> = bad.iter().map(|(_, id, _)| id).collect();
-    for id in ids {
-        let mine = bad.iter().filter(|(_, repo, _)| repo == id);
-        match source_of(run, id) {
-            Ok(source) => {
-                jobs.extend(mine.map(|(digest, _, entry)| source.job(*digest, entry)));
+    let owners = owners(run, bad)?;
+    let mut sources: BTreeMap<&str, std::result::Result<RepairSource, String>> = BTreeMap::new();
+    let mut whys: HashMap<Digest, String> = HashMap::new();
+    let mut left: Vec<&(Digest, String, SnapshotFile)> = bad.iter().collect();
+    for turn in 0.. {
+        let mut jobs = Vec::new();
+        let mut asked = HashMap::new();
+        for (digest, ..) in &left {
+            let Some((id, entry)) = owners.get(digest).and_then(|all| all.get(turn)) else {
+                continue;
+            };
+            asked.insert((id.clone(), entry.path.clone()), *digest);
+            let source = sources.entry(id);
+            match source.or_insert_with(|| source_of(run, id).map_err(|error| error.to_string())) {
+                Ok(source) => jobs.push(source.job(*digest, entry)),
+                Err(why) => {
+                    whys.entry(*digest).or_insert_with(|| why.clone());
+                }
             }
-            Err(error) => {
-                let why = error.to_string();
-                unreachable += bad.iter().filter(|(_, repo, _)| repo == id).count();
-                found.failed.extend(
-                    mine.map(|(_, id, entry)| (id.clone(), entry.path.clone(), why.clone())),
-                );
+        }
+        if asked.is_empty() {
+            break;
+        }
+        for (id, path, why) in run.fetcher().run(jobs)?.failed {
+            if let Some(digest) = asked.get(&(id, path)) {
+                whys.entry(*digest).or_insert(why);
+            }
+        }
+        left.retain(|(digest, ..)| !run.store.path(digest).is_file());
+    }
+    found.repaired += bad.len().saturating_sub(left.len());
+    found.failed.extend(left.iter().map(|(digest, id, entry)| {
+        let why = whys.remove(digest).unwrap_or_else(|| {
+            "no repository that is configured with an upstream has it".to_owned()
+        });
+        (id.clone(), entry.path.clone(), why)
+    }));
+    Ok(())
+}
+
+/// The repositories with an upstream that name what is damaged, and where.
+fn owners(
+    run: &SyncRun<'_>,
+    bad: &[(Digest, String, SnapshotFile)],
+) -> Result<HashMap<Digest, Vec<(String, SnapshotFile)>>> {
+    let mut owners: HashMap<_, Vec<_>> = bad.iter().map(|(one, ..)| (*one, Vec::new())).collect();
+    let sections = run.config.repo.iter();
+    for (id, _) in sections.filter(|(_, section)| section.has_upstream()) {
+        for stamp in manifest::stamps(&run.layout, id)?.iter().rev() {
+            // A list that is damaged was told of where it was asked for.
+            let Ok(manifest) = manifest::read(&run.layout, id, stamp) else {
+                continue;
+            };
+            for entry in manifest.files {
+                let list = entry.digest().ok().and_then(|one| owners.get_mut(&one));
+                let known = |one: &(String, SnapshotFile)| one.0 == *id && one.1.path == entry.path;
+                if let Some(list) = list.filter(|list| !list.iter().any(known)) {
+                    list.push((id.clone(), entry));
+                }
             }
         }
     }
-    let before = found.failed.len();
-    found.failed.extend(run.fetcher().run(jobs)?.failed);
-    let failed = found.failed.len().saturating_sub(before) + unreachable;
-    found.repaired += bad.len().saturating_sub(failed);
-    Ok(())
+    Ok(owners)
 }
 
 /// Where a repository's files can be had again.
 struct RepairSource {
     set: MetadataSet,
     trust: Arc<PackageTrust>,
+    /// What lies elsewhere (`xml:base`).
+    elsewhere: HashMap<Digest, FileUrls>,
 }
 
 fn source_of(run: &SyncRun<'_>, id: &str) -> Result<RepairSource> {
@@ -217,16 +272,32 @@ fn source_of(run: &SyncRun<'_>, id: &str) -> Result<RepairSource> {
         ..UpstreamQuery::new(&client_config, &trust.keys, run.now)
     };
     let (set, _) = upstream::refresh(&run.client, &run.layout, &question, &run.observer)?;
-    Ok(RepairSource { set, trust })
+    let mut elsewhere = HashMap::new();
+    // What upstream lists no longer is asked for where it was.
+    if let Ok(list) = upstream::list(&set) {
+        let packages = list.packages.iter().filter(|one| one.lies_elsewhere());
+        elsewhere.extend(packages.map(|package| (package.digest, package.urls(&set))));
+    }
+    for record in set.repomd.records.iter().filter(|one| one.base.is_some()) {
+        let urls = upstream::urls(&set, record.href.as_str(), record.base.as_deref());
+        elsewhere.extend(record.checksum.map(|digest| (digest, urls)));
+    }
+    Ok(RepairSource {
+        set,
+        trust,
+        elsewhere,
+    })
 }
 
 impl RepairSource {
     fn job(&self, digest: Digest, entry: &SnapshotFile) -> FetchJob {
         let package = entry.package.is_some();
+        let elsewhere = self.elsewhere.get(&digest).cloned();
+        let urls = elsewhere.unwrap_or_else(|| upstream::urls(&self.set, &entry.path, None));
         FetchJob {
             size: Some(entry.size),
             trust: package.then(|| Arc::clone(&self.trust)),
-            ..FetchJob::new(&self.set, &entry.path, None, digest)
+            ..FetchJob::new(&self.set, &entry.path, urls, digest)
         }
     }
 }

@@ -199,6 +199,8 @@ fn signed(run: &SyncRun<'_>, bundle: &Opened, came: &Came) -> Result<Vec<Manifes
         }
         sets.push(Manifest {
             rules: trust.rules,
+            // Files of another site.
+            sources: Vec::new(),
             ..goal.whole.clone()
         });
     }

@@ -168,7 +168,7 @@ fn check_goal(whole: &Manifest) -> std::result::Result<(), String> {
             ));
         }
     }
-    if !paths.contains("repodata/repomd.xml") {
+    if !paths.contains(crate::layout::INDEX) {
         return Err(format!("repository {id} has no repodata/repomd.xml"));
     }
     Ok(())
@@ -213,6 +213,7 @@ mod tests {
             packages: 0,
             bytes: 1,
             files: vec![entry("repodata/repomd.xml")],
+            sources: Vec::new(),
             deltas: Vec::new(),
         };
         Contents {

@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use repo_client::{Access, MetadataSet, PartFile};
+use repo_client::MetadataSet;
 use rpm_pkg::digest::DigestAlgo;
 use rpm_pkg::nevra::Nevra;
 use rpm_trust::sign::SigningKey;
@@ -16,12 +15,13 @@ use super::record::{self, Receipt};
 use super::request::SiteRequest;
 use crate::config::{self, Bytes, OptionValue};
 use crate::error::{Error, Result};
-use crate::layout::{self, CURRENT, MAX_INDEX};
+use crate::layout::CURRENT;
 use crate::manifest::{self, Manifest, SnapshotFile};
 use crate::plan::closure::{self, ClosureRequest, SolverSource};
 use crate::plan::locked::LockedSet;
 use crate::plan::{differences, package_names};
-use crate::regenerate::{self, MetadataOrder};
+use crate::regenerate::stored::{self, damaged};
+use crate::regenerate::{self, MetadataOrder, MetadataSource};
 use crate::snapshot;
 use crate::store::{hash_file, parse_digest};
 use crate::sync::SyncRun;
@@ -205,9 +205,11 @@ fn is_news(file: &Packed) -> bool {
 }
 
 fn repositories(run: &SyncRun<'_>, orders: &Orders<'_>) -> Result<Vec<String>> {
-    let mut ids: BTreeSet<String> = orders.options.repos.iter().cloned().collect();
+    let named = run.config.meant(&orders.options.repos);
+    let mut ids: BTreeSet<String> = named.into_iter().collect();
     if ids.is_empty() {
-        ids.extend(orders.requests.iter().flat_map(|one| one.repos.clone()));
+        let asked = orders.requests.iter();
+        ids.extend(asked.flat_map(|one| run.config.meant(&one.repos)));
     }
     let open = orders.requests.iter().any(|one| one.repos.is_empty());
     if ids.is_empty() || (orders.options.repos.is_empty() && open) {
@@ -224,35 +226,7 @@ impl BundleRepo {
         let source = snapshot::find_or_shown(&run.layout, id, word, CURRENT)?;
         // Sites may trust whoever makes the bundle.
         let source = run.judged(&PackageTrust::of(run.config, id)?, source)?;
-        let entry = |path: &str| source.files.iter().find(|file| file.path == path);
-        let index = entry("repodata/repomd.xml").ok_or_else(|| damaged(id, "no repomd.xml"))?;
-        let path = run.store.path(&index.digest()?);
-        let bytes = layout::read(&path, MAX_INDEX)?;
-        let mut repomd = rpm_repo::repomd::parse(&path.display().to_string(), &bytes)?;
-        // What upstream lists and the mirror refused is not in the snapshot either.
-        let is_here = |path: &str| entry(path).is_some_and(SnapshotFile::is_in_place);
-        repomd
-            .records
-            .retain(|record| is_here(record.href.as_str()));
-        let mut parts = Vec::new();
-        for record in &repomd.records {
-            let file = entry(record.href.as_str());
-            let file = file.ok_or_else(|| damaged(id, &format!("no {}", record.href)))?;
-            let path = run.store.path(&file.digest()?);
-            parts.push(PartFile::new(&record.kind, path, record));
-        }
-        let set = MetadataSet {
-            repo: id.to_owned(),
-            dir: run.layout.partial().join("bundle/repodata"),
-            repomd_digest: rpm_pkg::digest::Hasher::digest(DigestAlgo::Sha256, &bytes),
-            repomd,
-            parts,
-            base_urls: Vec::new(),
-            access: Arc::new(Access::default()),
-            from_cache: true,
-            stale: false,
-        };
-        let packages = upstream::list(&set)?.packages;
+        let (set, packages) = stored::open(&run.layout, &run.store, &source)?;
         Ok(BundleRepo {
             source,
             set,
@@ -286,13 +260,6 @@ impl BundleRepo {
     }
 }
 
-fn damaged(id: &str, what: &str) -> Error {
-    Error::repository(
-        id,
-        format!("{what} in the snapshot: run `mirror-sync verify`"),
-    )
-}
-
 /// Decides what the site is to have of each repository; returns requests that cannot be met.
 fn choose(
     works: &mut [BundleRepo],
@@ -310,6 +277,8 @@ fn choose(
             upgrade: request.upgrade,
             recommends: request.recommends,
             installed: request.installed.clone(),
+            assume: Vec::new(),
+            explain: false,
             arch: request.arch.clone(),
         };
         let wanted = |id: &String| request.repos.is_empty() || request.repos.contains(id);
@@ -480,9 +449,11 @@ impl Builder<'_> {
 
     fn metadata(&self, work: &BundleRepo, packages: &[SnapshotFile]) -> Result<Vec<SnapshotFile>> {
         regenerate::write(&MetadataOrder {
-            set: &work.set,
+            sources: &[MetadataSource {
+                set: &work.set,
+                keep: &packages.iter().map(|entry| entry.path.as_str()).collect(),
+            }],
             store: &self.run.store,
-            keep: &packages.iter().map(|entry| entry.path.as_str()).collect(),
             work: &self.run.layout.partial().join("bundle-metadata"),
             key: Some(self.key),
             now: self.run.now,
@@ -520,6 +491,7 @@ impl Builder<'_> {
             packages: count,
             bytes: files.iter().map(|file| file.size).sum(),
             files,
+            sources: Vec::new(),
             deltas: Vec::new(),
             ..source.clone()
         })

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use clap::Args;
 
+use super::sending;
 use super::session::Session;
 use crate::error::{EXIT_DONE, Error, Result};
 use crate::layout;
@@ -25,10 +26,13 @@ pub(super) struct Clean {
 
 impl Clean {
     pub(super) fn run(&self, session: &Session<'_>) -> Result<u8> {
+        session.layout.require()?;
         session.change(&SyncOptions::default(), |run| {
-            for id in layout::names_in(&run.layout.root().join("state"))? {
-                run.publisher().prune(&id)?;
+            let ids = layout::names_in(&run.layout.root().join("state"))?;
+            for id in &ids {
+                run.publisher().prune(id)?;
             }
+            sending::clean(run, &ids);
             let keep = if self.all { 0 } else { KEEP };
             let stored = run.store.sweep(run.now, keep)?;
             let partial = run.layout.partial();

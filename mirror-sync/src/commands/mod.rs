@@ -3,6 +3,7 @@
 mod bundle;
 mod clean;
 mod key;
+mod sending;
 mod serve;
 mod session;
 mod snapshot;
@@ -30,7 +31,8 @@ use session::Session;
     subcommand_required = true,
     arg_required_else_help = true,
     after_help = "Exit codes: 0 done, 1 failed, 2 wrong usage or configuration, 3 nothing new,\n\
-        4 partial: something is missing; what was fetched is kept, and nothing that is not whole was published."
+        4 partial: something is missing; what was fetched is kept, and nothing that is not whole was published.\n\
+        Of `status`: 0 all is well, 4 some repositories need a look, 1 all do."
 )]
 pub(crate) struct CommandLine {
     #[command(flatten)]
@@ -43,7 +45,7 @@ pub(crate) struct CommandLine {
 #[derive(Args)]
 #[command(next_display_order = 100)]
 pub(crate) struct Common {
-    /// Configuration
+    /// Configuration (/etc/mirror-sync.toml)
     #[arg(long, short, global = true, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
     /// Sets what the configuration sets

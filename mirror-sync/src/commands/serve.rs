@@ -5,7 +5,7 @@ use clap::Args;
 use super::session::{self, Session};
 use crate::config::address;
 use crate::error::{EXIT_DONE, Result};
-use crate::serve;
+use crate::serve::{self, Signals};
 
 /// Serves the mirror over HTTP, and fills repositories in proxy mode on demand
 #[derive(Args)]
@@ -21,9 +21,11 @@ impl ServeCommand {
         if let Some(address) = &self.listen {
             session.config.serve.listen.clone_from(address);
         }
-        let stop = session::stop_flag();
+        let stop = session::server_stop_flag();
         let client = session::client(&stop);
-        serve::serve(&session.config, client, session.printer, &stop)?;
+        let renew = session::renew_flag();
+        let signals = Signals { stop, renew };
+        serve::serve(&session.config, client, session.printer, &signals)?;
         Ok(EXIT_DONE)
     }
 }

@@ -7,7 +7,10 @@ use std::sync::atomic::AtomicBool;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use cli_kit::Printer;
-use repo_client::{CaEnvironment, Client, ClientOptions, ProxyEnvironment};
+use repo_client::{
+    CaEnvironment, Client, ClientOptions, ProxyEnvironment, RegistryLogins, S3Environment,
+};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 
 use super::Common;
 use crate::config::{self, Config, DEFAULT_FILE, Word, set};
@@ -57,12 +60,14 @@ impl<'p> Session<'p> {
             config::read(path)?;
         }
         config.check(&place)?;
+        let mut in_buckets = false;
         for (id, repo) in &config.repo {
+            let lists = repo.mirrorlist.iter().chain(&repo.metalink);
+            let mut urls = repo.baseurl.0.iter().chain(lists);
+            in_buckets |= urls.clone().any(|url| url.starts_with("s3:"));
             let Some(Word(file)) = &repo.auth_header_file else {
                 continue;
             };
-            let lists = repo.mirrorlist.iter().chain(&repo.metalink);
-            let mut urls = repo.baseurl.0.iter().chain(lists);
             if let Some(url) = urls.find(|url| repo_client::is_in_clear(url)) {
                 let url = repo_client::redact(url);
                 printer.err(&format!(
@@ -75,6 +80,9 @@ impl<'p> Session<'p> {
                     "warning: repo.{id}: everybody may read the auth_header_file: `chmod o-r {word}`"
                 ));
             }
+        }
+        if in_buckets {
+            tell_open_keys(printer);
         }
         if let Some(rate) = common.limit_rate {
             config.limits.rate = rate;
@@ -118,17 +126,14 @@ impl<'p> Session<'p> {
         known.extend(layout::names_in(&self.layout.root().join("state"))?);
         known.sort();
         known.dedup();
+        let named = self.config.meant(named);
         if let Some(id) = named.iter().find(|id| !known.contains(id)) {
             return Err(Error::Usage(format!(
                 "no repository {id} in this mirror; known: {}",
                 known.join(", ")
             )));
         }
-        Ok(if named.is_empty() {
-            known
-        } else {
-            named.to_vec()
-        })
+        Ok(if named.is_empty() { known } else { named })
     }
 }
 
@@ -136,6 +141,29 @@ impl<'p> Session<'p> {
 pub(crate) fn now() -> u64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH);
     since.map_or(0, |since| since.as_secs())
+}
+
+/// What the environment says of object stores.
+fn stores() -> S3Environment {
+    let home = std::env::var_os("HOME");
+    S3Environment::of(
+        &|name| std::env::var(name).ok(),
+        home.as_deref().map(Path::new),
+    )
+}
+
+/// Files of the user with keys for object stores that others may read, too.
+fn tell_open_keys(printer: &Printer) {
+    let stores = stores();
+    let files = [&stores.credentials_file, &stores.identity_file];
+    for file in files.into_iter().flatten() {
+        if repo_client::is_open_to_all(file) {
+            let word = cli_kit::shell_word(&file.to_string_lossy());
+            printer.err(&format!(
+                "warning: everybody may read keys: `chmod o-r {word}`"
+            ));
+        }
+    }
 }
 
 /// The network, until the flag says stop.
@@ -153,6 +181,15 @@ pub(crate) fn client(stop: &Arc<AtomicBool>) -> Client {
             std::env::var_os("SSL_CERT_FILE"),
             std::env::var_os("SSL_CERT_DIR"),
         ),
+        registry_logins: RegistryLogins::of(
+            std::env::var_os("REGISTRY_AUTH_FILE"),
+            std::env::var_os("XDG_RUNTIME_DIR"),
+            std::env::var_os("DOCKER_CONFIG"),
+            std::env::var_os("HOME").as_deref().map(Path::new),
+        ),
+        s3: stores(),
+        own_sections: true,
+        clock: Some(now),
         stop: Some(Arc::clone(stop)),
         ..ClientOptions::default()
     })
@@ -160,12 +197,27 @@ pub(crate) fn client(stop: &Arc<AtomicBool>) -> Client {
 
 /// A flag that becomes true when the process is asked to end.
 pub(crate) fn stop_flag() -> Arc<AtomicBool> {
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+    flag_of(&[SIGINT, SIGTERM, SIGHUP])
+}
+
+/// The same for a server, to which a hangup means something else.
+pub(crate) fn server_stop_flag() -> Arc<AtomicBool> {
+    flag_of(&[SIGINT, SIGTERM])
+}
+
+/// A flag that becomes true when a server is asked to look at its files again.
+pub(crate) fn renew_flag() -> Arc<AtomicBool> {
+    let renew = Arc::new(AtomicBool::new(false));
+    let _ = signal_hook::flag::register(SIGHUP, Arc::clone(&renew));
+    renew
+}
+
+fn flag_of(signals: &[i32]) -> Arc<AtomicBool> {
     let stop = Arc::new(AtomicBool::new(false));
-    for signal in [SIGINT, SIGTERM, SIGHUP] {
+    for signal in signals {
         // The second signal ends the process at once; what is on disk stands a kill anyhow.
-        let _ = signal_hook::flag::register_conditional_default(signal, Arc::clone(&stop));
-        let _ = signal_hook::flag::register(signal, Arc::clone(&stop));
+        let _ = signal_hook::flag::register_conditional_default(*signal, Arc::clone(&stop));
+        let _ = signal_hook::flag::register(*signal, Arc::clone(&stop));
     }
     stop
 }

@@ -9,7 +9,8 @@ use crate::verify;
 
 /// Reads every published file again; finds flipped bits
 #[derive(Args)]
-#[command(after_help = "Example: mirror-sync verify --no-repair base")]
+#[command(after_help = "Example: mirror-sync verify --no-repair base\n\
+    Exit codes: 0 nothing is damaged, 5 all that was is mended, 6 damage is left.")]
 pub(super) struct Verify {
     /// Repositories; all if none is named
     #[arg(value_name = "REPO")]
@@ -22,6 +23,7 @@ pub(super) struct Verify {
 impl Verify {
     pub(super) fn run(&self, session: &Session<'_>) -> Result<u8> {
         let repair = !self.no_repair;
+        session.layout.require()?;
         session.change(&SyncOptions::default(), |run| {
             let ids = session.repositories(&self.repos)?;
             let found = verify::verify(run, &ids, repair)?;

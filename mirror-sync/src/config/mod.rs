@@ -4,7 +4,11 @@
 //! mirror can run without a file. An unknown key is an error: a typing mistake in `max_delete`
 //! must not switch a guard off in silence.
 
+pub(crate) mod matrix;
+mod repo;
+mod serve;
 pub(crate) mod set;
+mod target;
 mod units;
 
 use std::collections::BTreeMap;
@@ -14,9 +18,12 @@ use std::time::Duration;
 use rpm_repo::config::{MainConfig, NO_PROXY, RepoConfig, Secret, Throttle, WEAK_SIGNATURES};
 use rpm_repo::vars::Vars;
 use rpm_repo::{Place, layout};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::error::{Error, Result};
+pub(crate) use repo::{OneOrMany, RepoMode, RepoSection, SelectSection};
+pub(crate) use serve::{LogFormat, ServeSection};
+pub(crate) use target::{TargetKind, TargetSection};
 pub(crate) use units::{Bytes, OptionValue, TimeSpan, Word, address, day_start, size, time};
 
 /// Largest configuration file in bytes.
@@ -46,6 +53,9 @@ pub(crate) struct Config {
     /// Bundles for isolated sites.
     #[serde(default)]
     pub(crate) bundle: BundleSection,
+    /// Places on other servers to which the mirror publishes.
+    #[serde(default)]
+    pub(crate) target: BTreeMap<String, TargetSection>,
 }
 
 /// `[mirror]`.
@@ -120,34 +130,6 @@ impl Default for LimitSection {
     }
 }
 
-/// `[serve]`.
-#[derive(Debug, Clone, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct ServeSection {
-    /// Address and port.
-    pub(crate) listen: String,
-    /// Most connections at once; more wait.
-    pub(crate) max_connections: usize,
-    /// How long upstream's index counts as current in proxy mode.
-    pub(crate) proxy_expire: TimeSpan,
-    /// How long a package of a repository in proxy mode is kept without being requested; 0 keeps it.
-    pub(crate) proxy_keep: TimeSpan,
-    /// Bytes that the repositories in proxy mode may take together; 0 is no limit.
-    pub(crate) proxy_quota: Bytes,
-}
-
-impl Default for ServeSection {
-    fn default() -> Self {
-        Self {
-            listen: "127.0.0.1:8080".to_owned(),
-            max_connections: 1024,
-            proxy_expire: TimeSpan(Duration::from_secs(300)),
-            proxy_keep: TimeSpan(Duration::from_secs(90 * 86_400)),
-            proxy_quota: Bytes(0),
-        }
-    }
-}
-
 /// `[hooks]`: shell commands; the report comes on standard input.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -170,152 +152,43 @@ pub(crate) struct BundleSection {
     pub(crate) site: Option<String>,
 }
 
-/// How a repository is kept.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(rename_all = "lowercase")]
-pub(crate) enum RepoMode {
-    /// Fetched by `sync`.
-    #[default]
-    Mirror,
-    /// Filled by `serve` as clients ask.
-    Proxy,
-    /// Filled by `bundle apply`.
-    Bundle,
-}
-
-/// `[repo.ID]`.
-#[derive(Debug, Clone, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct RepoSection {
-    /// What people call it.
-    pub(crate) name: Option<String>,
-    /// Mirror or proxy.
-    pub(crate) mode: RepoMode,
-    /// Left out of runs that name no repository.
-    pub(crate) disabled: bool,
-    /// URLs of the same repository, preferred first.
-    pub(crate) baseurl: OneOrMany,
-    /// URL of a list of such URLs.
-    pub(crate) mirrorlist: Option<String>,
-    pub(crate) metalink: Option<String>,
-    /// Files or `file:` URLs of the keys that sign this repository.
-    pub(crate) gpgkey: OneOrMany,
-    /// Whether packages must be signed by one of these keys.
-    pub(crate) gpgcheck: Option<bool>,
-    /// Weaknesses of package signatures that are admitted: sha1, rsa1024, expired.
-    pub(crate) weak_signatures: OneOrMany,
-    /// Whether repomd.xml must be signed by one of these keys.
-    pub(crate) repo_gpgcheck: bool,
-    /// Login, sent only to the hosts named here.
-    pub(crate) username: Option<String>,
-    pub(crate) password: Option<String>,
-    /// File with a header of one line, sent only to the hosts named here.
-    pub(crate) auth_header_file: Option<Word>,
-    /// URL of a proxy; none if it is empty.
-    pub(crate) proxy: Option<String>,
-    pub(crate) proxy_username: Option<String>,
-    pub(crate) proxy_password: Option<String>,
-    pub(crate) proxy_auth_method: Option<Word>,
-    /// The only family of addresses that is used.
-    pub(crate) ip_resolve: Option<Word>,
-    /// Bytes per second of the line, and how much of it is used.
-    pub(crate) bandwidth: Option<Word>,
-    pub(crate) throttle: Option<Word>,
-    /// Check server certificates.
-    pub(crate) sslverify: Option<bool>,
-    /// Further CA file.
-    pub(crate) sslcacert: Option<PathBuf>,
-    /// Trust the certificate authorities inside the program where the system has none.
-    pub(crate) ssl_builtin_roots: Option<bool>,
-    pub(crate) sslclientcert: Option<PathBuf>,
-    pub(crate) sslclientkey: Option<PathBuf>,
-    /// Seconds without a byte after which a transfer counts as dead.
-    pub(crate) timeout: Option<TimeSpan>,
-    /// How often all servers are asked again for what none of them gave.
-    pub(crate) retries: Option<u32>,
-    /// What of it is mirrored; everything if absent.
-    pub(crate) select: SelectSection,
-}
-
-/// `[repo.ID.select]`. What is not restricted here is taken.
-#[derive(Debug, Clone, Default, Deserialize, Serialize, PartialEq, Eq)]
-#[serde(deny_unknown_fields, default)]
-pub(crate) struct SelectSection {
-    /// Architectures (`x86_64`, `noarch`, `src`).
-    pub(crate) arch: Vec<String>,
-    /// Shell patterns of names or full names; at least one must match.
-    pub(crate) include: Vec<String>,
-    /// Shell patterns; none may match.
-    pub(crate) exclude: Vec<String>,
-    /// Only the newest N versions of each name and architecture; 0 means all.
-    pub(crate) newest: usize,
-    /// Built on or after this day (`2026-01-31`).
-    pub(crate) built_after: Option<String>,
-    pub(crate) built_before: Option<String>,
-    /// Without source packages.
-    pub(crate) no_source: bool,
-    /// Without debuginfo and debugsource packages.
-    pub(crate) no_debug: bool,
-    /// Only packages of advisories: kinds (`security`), ids, or CVE names.
-    pub(crate) advisories: Vec<String>,
-    /// Only the package files that this lock of tdnf names.
-    pub(crate) lock: Option<PathBuf>,
-    /// Only these packages and all that they need.
-    pub(crate) packages: Vec<String>,
-    /// Nothing but what packages lists of other repositories need from here.
-    pub(crate) only_needed: bool,
-    /// These and all that they need are published first, the rest follows.
-    pub(crate) first: Vec<String>,
-    /// Recommended packages count as needed.
-    pub(crate) recommends: bool,
-    /// File with the packages that every client has already, one `name-version-release.arch` a line.
-    pub(crate) installed: Option<PathBuf>,
-}
-
-impl SelectSection {
-    /// Whether anything is left out, so that metadata must be made to match.
-    pub(crate) fn is_everything(&self) -> bool {
-        let plain = SelectSection {
-            first: self.first.clone(),
-            recommends: self.recommends,
-            installed: self.installed.clone(),
-            ..SelectSection::default()
-        };
-        *self == plain
-    }
-
-    pub(crate) fn wants_closure(&self) -> bool {
-        !self.packages.is_empty() || self.only_needed
-    }
-}
-
-/// One text or several.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
-#[serde(from = "Texts")]
-pub(crate) struct OneOrMany(pub(crate) Vec<String>);
-
-#[derive(Deserialize)]
-#[serde(untagged)]
-enum Texts {
-    One(String),
-    Many(Vec<String>),
-}
-
-impl From<Texts> for OneOrMany {
-    fn from(texts: Texts) -> Self {
-        match texts {
-            Texts::One(text) => Self(vec![text]),
-            Texts::Many(texts) => Self(texts),
-        }
-    }
-}
-
 impl Config {
     /// The keys of a repository as files, `file://` taken off.
     pub(crate) fn key_files(&self, id: &str) -> Vec<PathBuf> {
         let list = self.repo.get(id).map(|repo| repo.gpgkey.0.as_slice());
         let plain = |text: &String| PathBuf::from(text.strip_prefix("file://").unwrap_or(text));
         list.unwrap_or_default().iter().map(plain).collect()
+    }
+
+    /// The repositories that are meant by these names: a section that stands for several may be named itself.
+    pub(crate) fn meant(&self, names: &[String]) -> Vec<String> {
+        let members = |name: &String| {
+            let is_of = |section: &RepoSection| {
+                let member = section.member.as_ref();
+                member.is_some_and(|member| member.family == *name)
+            };
+            let found = self.repo.iter().filter(|(_, section)| is_of(section));
+            let found: Vec<String> = found.map(|(id, _)| id.clone()).collect();
+            match found.is_empty() || self.repo.contains_key(name) {
+                true => vec![name.clone()],
+                false => found,
+            }
+        };
+        names.iter().flat_map(members).collect()
+    }
+
+    /// Whether packages of one repository may be needed by those of another: they are not of different architectures or
+    /// releases of the lists.
+    pub(crate) fn goes_with(&self, id: &str, other: &str) -> bool {
+        let member = |id: &str| {
+            self.repo
+                .get(id)
+                .and_then(|section| section.member.as_ref())
+        };
+        match (member(id), member(other)) {
+            (Some(one), Some(other)) => one.goes_with(other),
+            _ => true,
+        }
     }
 
     /// What the client needs to know of a repository.
@@ -340,6 +213,9 @@ impl Config {
         let place = config.source.clone();
         for (key, word) in [
             ("auth_header_file", &section.auth_header_file),
+            ("s3_endpoint", &section.s3_endpoint),
+            ("s3_region", &section.s3_region),
+            ("s3_style", &section.s3_style),
             ("proxy_auth_method", &section.proxy_auth_method),
             ("ip_resolve", &section.ip_resolve),
             ("bandwidth", &section.bandwidth),
@@ -349,10 +225,24 @@ impl Config {
                 config.set(key, value, &place, &Vars::new())?;
             }
         }
+        if section.rate.0 > 0 {
+            // Both count: the lower one is met first.
+            let limits = [section.rate.0, config.speed_limit()];
+            let lower = limits.into_iter().filter(|limit| *limit > 0).min();
+            let lower = lower.unwrap_or(0).to_string();
+            config.set("throttle", &lower, &place, &Vars::new())?;
+        }
         config.ssl_builtin_roots = section.ssl_builtin_roots.unwrap_or(true);
         config.sslclientcert.clone_from(&section.sslclientcert);
         config.sslclientkey.clone_from(&section.sslclientkey);
         Ok(config)
+    }
+
+    /// The file of the tokens of which clients of a repository need one.
+    pub(crate) fn tokens_file<'a>(&'a self, section: &'a RepoSection) -> Option<&'a PathBuf> {
+        let file = section.tokens_file.as_ref();
+        let file = file.or(self.serve.tokens_file.as_ref());
+        file.filter(|file| !file.as_os_str().is_empty())
     }
 
     /// Whether packages of a repository must be signed: as it says, else when it names keys.
@@ -380,15 +270,33 @@ impl Config {
         if self.mirror.path.as_os_str().is_empty() {
             return wrong("mirror.path is missing: the directory that holds the mirror".into());
         }
+        if let Some(url) = self.mirror.url.as_deref()
+            && !is_place(url)
+        {
+            let url = repo_client::redact(url);
+            return wrong(format!(
+                "mirror.url: {url}: expected http://HOST/PATH, https://HOST/PATH or file:///PATH"
+            ));
+        }
         if self.mirror.max_delete_percent > 100 {
             return wrong("mirror.max_delete_percent is a percentage: 0 to 100".into());
         }
-        if let Err(why) = address(&self.serve.listen) {
-            return wrong(format!("serve.listen = {}: {why}", self.serve.listen));
+        if let Some(why) = self.serve.fault() {
+            return wrong(why);
         }
         for (id, repo) in &self.repo {
             if let Some(why) = unfit(id) {
                 return at(id, why.into());
+            }
+            if let Some(what) = matrix::without_value(repo) {
+                return at(id, what);
+            }
+            if let Some(what) = repo
+                .member
+                .as_ref()
+                .and_then(|member| member.unused.clone())
+            {
+                return at(id, what);
             }
             let client = match self.client_config(id, repo) {
                 Ok(client) => client,
@@ -400,11 +308,13 @@ impl Config {
             if repo.proxy_username.is_some() && repo.proxy.is_none() {
                 return at(id, "proxy_username needs proxy".into());
             }
-            let places = usize::from(!repo.baseurl.0.is_empty())
-                + usize::from(repo.mirrorlist.is_some())
-                + usize::from(repo.metalink.is_some());
             let keyless = |key: &str| format!("{key} is on, but gpgkey names no key");
-            if places == 0 && repo.mode != RepoMode::Bundle {
+            let is_merged = repo.mode == RepoMode::Merge;
+            if is_merged && repo.has_upstream() {
+                let why = "mode = \"merge\" takes no URL: `snapshot merge` fills it; take baseurl, mirrorlist and metalink out, or the mode";
+                return at(id, why.into());
+            }
+            if !repo.has_upstream() && !is_merged && repo.mode != RepoMode::Bundle {
                 return at(id, "no URL: set baseurl, mirrorlist or metalink".into());
             }
             if self.checks_packages(repo) && repo.gpgkey.0.is_empty() {
@@ -431,18 +341,35 @@ impl Config {
                 }
             }
         }
-        Ok(())
+        let faults = self.target.iter();
+        let mut faults = faults.filter_map(|(name, target)| target.fault(self, name));
+        match faults.next() {
+            Some((key, why)) => wrong(format!("{key}: {why}")),
+            None => Ok(()),
+        }
     }
 }
 
+/// Whether a text is the URL of a place on a web server, or of a folder where clients have mounted it.
+fn is_place(url: &str) -> bool {
+    let after = |scheme| url.strip_prefix(scheme);
+    let rest = after("https://").or_else(|| after("http://"));
+    let is_odd = |c: char| c.is_whitespace() || c.is_control();
+    (rest.is_some_and(|rest| !rest.is_empty() && !rest.starts_with(['/', '?', '#', ':']))
+        || url.starts_with("file:///"))
+        && !url.contains(is_odd)
+}
+
 /// Names of `public/` that are not repositories.
-const RESERVED: [&str; 6] = [
+const RESERVED: [&str; 8] = [
     "snapshots",
     "metrics",
     "status.json",
     "index.html",
     "mirror.repo",
     "keys",
+    "healthz",
+    "search",
 ];
 
 /// Why a text cannot be the name of a repository or channel.
@@ -466,10 +393,15 @@ pub(crate) fn unfit(id: &str) -> Option<&'static str> {
 pub(crate) fn read(path: &Path) -> Result<toml::Table> {
     let unread = |error: std::io::Error| Error::Config {
         place: path.display().to_string(),
-        what: format!(
-            "the configuration cannot be read: {}",
-            cli_kit::plain(error)
-        ),
+        what: match error.kind() {
+            std::io::ErrorKind::NotFound => "there is no configuration: begin with an example \
+                (`cp /usr/share/doc/mirror-sync/mirror-sync.toml /etc/`), or name a file with -c"
+                .to_owned(),
+            _ => format!(
+                "the configuration cannot be read: {}",
+                cli_kit::plain(error)
+            ),
+        },
     };
     let about = std::fs::metadata(path).map_err(unread)?;
     if about.len() > MAX_CONFIG {
@@ -486,13 +418,28 @@ pub(crate) fn read(path: &Path) -> Result<toml::Table> {
 }
 
 /// A table as configuration, of which [`Config::check`] tells whether it can work.
-pub(crate) fn from_table(table: toml::Table, place: &str) -> Result<Config> {
-    table
+pub(crate) fn from_table(mut table: toml::Table, place: &str) -> Result<Config> {
+    let members = matrix::expand(&mut table, place)?;
+    let mut config: Config = table
         .try_into()
         .map_err(|error: toml::de::Error| Error::Config {
             place: place.to_owned(),
             what: plain(error.message()),
-        })
+        })?;
+    for (id, member) in members {
+        if let Some(section) = config.repo.get_mut(&id) {
+            section.member = Some(member);
+        }
+    }
+    let named: Vec<Vec<String>> = config
+        .target
+        .values()
+        .map(|one| config.meant(&one.repos))
+        .collect();
+    for (target, repos) in config.target.values_mut().zip(named) {
+        target.repos = repos;
+    }
+    Ok(config)
 }
 
 fn in_place(name: &str, text: &str, error: &toml::de::Error) -> Error {
@@ -522,6 +469,12 @@ fn plain(text: &str) -> String {
     let near = known.iter().min_by_key(distance);
     let near = near.filter(|near| strsim::damerau_levenshtein(key, near) <= key.len().div_ceil(3));
     let near = near.map_or_else(String::new, |near| format!(", did you mean {near}?"));
+    // `[repo.updates-5.0-x86_64]` is a table `0-x86_64` of `updates-5`.
+    if key.starts_with(|c: char| c.is_ascii_digit()) && known.contains(&"baseurl") {
+        return format!(
+            "no key is called {key}: a name with dots is quoted, [repo.\"NAME.{key}\"]"
+        );
+    }
     format!("no key is called {key}{near} (known: {})", known.join(", "))
 }
 

@@ -41,6 +41,26 @@ fn what_cannot_work_is_said_before_anything_is_done() {
             "name is taken",
         ),
         (
+            "[mirror]\npath = \"/x\"\n[repo.healthz]\nbaseurl = \"x\"",
+            "name is taken",
+        ),
+        (
+            "[mirror]\npath = \"/x\"\nurl = \"mirror.example.com\"",
+            "mirror.url: mirror.example.com: expected http://",
+        ),
+        (
+            "[mirror]\npath = \"/x\"\nurl = \"ftp://h/\"",
+            "mirror.url: ftp://h/: expected http://",
+        ),
+        (
+            "[mirror]\npath = \"/x\"\n[target.a]\nurl = \"s3://b/p\"\n[target.b]\nurl = \"s3://b/p/\"",
+            "target.b.url: another target has this place",
+        ),
+        (
+            "[mirror]\npath = \"/x\"\n[target.s]\n",
+            "target.s.url is missing: s3://BUCKET/PREFIX or oci://HOST/NAME",
+        ),
+        (
             "[mirror]\npath = \"/x\"\n[repo.\"../up\"]\nbaseurl = \"x\"",
             "letters, digits",
         ),
@@ -51,6 +71,37 @@ fn what_cannot_work_is_said_before_anything_is_done() {
     ] {
         let error = config(text).expect_err(text).to_string();
         assert!(error.contains(expected), "{text}: {error}");
+    }
+}
+
+/// A place on another server asks for no token of the mirror's.
+#[test]
+fn a_locked_repository_goes_to_a_place_only_by_its_name() {
+    let with = |serve: &str, open: &str, target: &str| {
+        config(&format!(
+            "[mirror]\npath = \"/x\"\n[serve]\n{serve}\n[repo.open]\nbaseurl = \"x\"\n{open}\n[repo.shut]\n\
+             baseurl = \"x\"\ntokens_file = \"t\"\n[target.store]\n{target}\n"
+        ))
+        .map_err(|error| error.to_string())
+    };
+    let all = "tokens_file = \"t\"";
+    for url in ["s3://b/p", "oci://h/n"] {
+        let url = format!("url = \"{url}\"\n");
+        for (serve, name) in [("", "shut"), (all, "open")] {
+            let why = with(serve, "", &url).expect_err(&url);
+            let begin = format!("target.store.repos: repository {name} wants a token");
+            assert!(why.contains(&begin), "{why}");
+        }
+        for (serve, open, more) in [
+            ("", "", "repos = [\"open\"]"),
+            ("", "", "repos = [\"open\", \"shut\"]"),
+            (all, "", "repos = [\"open\"]"),
+            ("", "", "disabled = true"),
+        ] {
+            with(serve, open, &format!("{url}{more}")).expect(more);
+        }
+        let why = with(all, "tokens_file = \"\"", &url).expect_err(&url);
+        assert!(why.contains("repository shut wants"), "{why}");
     }
 }
 

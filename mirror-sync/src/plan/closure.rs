@@ -1,19 +1,21 @@
 //! Packages and all that they need, found by the solver over all repositories of the run.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::fs::File;
 use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use rpm_catalog::with_primary;
+use rpm_pkg::dep::DepFlags;
+use rpm_pkg::glob::glob_matches;
 use rpm_pkg::nevra::Nevra;
 use rpm_repo::compress::{Doubt, VerifiedReader};
 use rpm_repo::primary::PrimaryPackage;
 use rpm_repo::repomd::RepomdRecord;
 use rpm_repo::{filelists, xml::XmlLimits};
 use rpm_solv::{
-    EvrInput, JobAction, PackageFacts, PackageInput, Pool, RepoId, SelectFlags, SolvableId,
-    SolveResult, SolverJob, SolverOptions, StepKind,
+    DepInput, EvrInput, JobAction, PackageFacts, PackageInput, Pool, RepoId, SelectFlags,
+    SolvableId, SolveResult, SolverJob, SolverOptions, StepKind,
 };
 
 use crate::error::{Error, Result};
@@ -51,6 +53,10 @@ pub(crate) struct ClosureRequest {
     pub(crate) recommends: bool,
     /// Full names of what is there already.
     pub(crate) installed: Vec<String>,
+    /// Needs that clients can meet already, whatever has them: patterns of capabilities.
+    pub(crate) assume: Vec<String>,
+    /// Find all that a request lacks where it cannot be met.
+    pub(crate) explain: bool,
     pub(crate) arch: String,
 }
 
@@ -61,6 +67,10 @@ pub(crate) struct Closure {
     pub(crate) chosen: BTreeMap<String, BTreeSet<String>>,
     /// Requests that cannot be met: the request and why.
     pub(crate) failed: Vec<(String, String)>,
+    /// Needs of what was chosen that were taken as met.
+    pub(crate) assumed: BTreeSet<String>,
+    /// For a request that cannot be met: all needs that nothing here can meet.
+    pub(crate) lacking: BTreeMap<String, BTreeSet<String>>,
 }
 
 /// The list of what is installed: one full name a line; `#` begins a comment.
@@ -95,6 +105,56 @@ struct ClosureSolver {
     open: BTreeMap<String, Nevra>,
     places: HashMap<SolvableId, (String, String)>,
     by_checksum: HashMap<(String, String), SolvableId>,
+    assumed: Assumed,
+}
+
+/// What counts as met though no package meets it.
+#[derive(Default)]
+struct Assumed {
+    /// Patterns of capabilities; none means all that no package provides.
+    patterns: Option<Vec<String>>,
+    /// What packages need of it, as they write it: name, relation, version.
+    needs: BTreeSet<(String, u32, u32, String, String)>,
+    /// The names of it that a package needs.
+    of: HashMap<SolvableId, Vec<String>>,
+    /// The names that packages provide, where all counts that none does.
+    provided: HashSet<String>,
+}
+
+impl Assumed {
+    fn fits(&self, name: &str) -> bool {
+        let is_plain = !name.starts_with('(') && !name.starts_with("rpmlib(");
+        is_plain
+            && self
+                .patterns
+                .as_ref()
+                .is_none_or(|all| all.iter().any(|pattern| glob_matches(pattern, name)))
+    }
+
+    fn take(&mut self, id: SolvableId, input: &PackageInput<'_>) {
+        if self.patterns.as_ref().is_some_and(Vec::is_empty) {
+            return;
+        }
+        if self.patterns.is_none() {
+            let provided = input.provides.iter().map(|dep| dep.name);
+            let paths = input
+                .files
+                .iter()
+                .filter_map(|path| std::str::from_utf8(path).ok());
+            let all = provided.chain(paths).chain([input.name]);
+            self.provided.extend(all.map(str::to_owned));
+        }
+        for dep in input.requires {
+            if !self.fits(dep.name) {
+                continue;
+            }
+            let (name, evr) = (dep.name.to_owned(), dep.evr);
+            let (version, release) = (evr.version.to_owned(), evr.release.to_owned());
+            self.of.entry(id).or_default().push(name.clone());
+            self.needs
+                .insert((name, dep.flags.0, evr.epoch, version, release));
+        }
+    }
 }
 
 /// Finds what the request needs.
@@ -102,6 +162,31 @@ struct ClosureSolver {
 /// # Errors
 /// Metadata cannot be read. What cannot be solved stands in [`Closure::failed`].
 pub(crate) fn closure(sources: &[SolverSource<'_>], request: &ClosureRequest) -> Result<Closure> {
+    let mut closure = closure_with(sources, request, Some(request.assume.clone()))?;
+    if request.explain {
+        for (spec, _) in &closure.failed {
+            let alone = ClosureRequest {
+                specs: vec![spec.clone()],
+                ..request.clone()
+            };
+            let mut all = closure_with(sources, &alone, None)?;
+            let patterns = &request.assume;
+            let is_given = |name: &String| patterns.iter().any(|one| glob_matches(one, name));
+            all.assumed.retain(|name| !is_given(name));
+            if all.failed.is_empty() && !all.assumed.is_empty() {
+                closure.lacking.insert(spec.clone(), all.assumed);
+            }
+        }
+    }
+    Ok(closure)
+}
+
+/// [`closure`], where needs that fit these patterns count as met; without any all that no package provides.
+fn closure_with(
+    sources: &[SolverSource<'_>],
+    request: &ClosureRequest,
+    assume: Option<Vec<String>>,
+) -> Result<Closure> {
     let mut pool = Pool::new(&request.arch)?;
     let installed = pool.add_repo("@System", 0)?;
     pool.set_installed(installed)?;
@@ -117,11 +202,16 @@ pub(crate) fn closure(sources: &[SolverSource<'_>], request: &ClosureRequest) ->
         open,
         places: HashMap::new(),
         by_checksum: HashMap::new(),
+        assumed: Assumed {
+            patterns: assume,
+            ..Assumed::default()
+        },
     };
     for source in sources {
         solver.load(source)?;
     }
     solver.load_unknown_installed()?;
+    solver.assume(&request.assume)?;
     solver.answer_paths(sources)?;
     solver.solve(request)
 }
@@ -167,14 +257,12 @@ impl ClosureSolver {
             self.add(installed, package)?;
             self.open.remove(&name);
         }
-        if package.location_fault().is_some()
-            || !(source.keep)(package.location())
-            || matches!(package.arch(), "src" | "nosrc")
-        {
+        let location = upstream::here(package);
+        if !(source.keep)(&location) || matches!(package.arch(), "src" | "nosrc") {
             return Ok(());
         }
         let id = self.add(repo, package)?;
-        let place = (source.id.to_owned(), package.location().to_owned());
+        let place = (source.id.to_owned(), location.into_owned());
         self.places.insert(id, place);
         let key = (source.id.to_owned(), package.checksum().to_owned());
         self.by_checksum.insert(key, id);
@@ -182,18 +270,63 @@ impl ClosureSolver {
     }
 
     fn add(&mut self, repo: RepoId, package: &PrimaryPackage) -> Result<SolvableId> {
-        let pool = &mut self.pool;
+        let (pool, assumed) = (&mut self.pool, &mut self.assumed);
         // No query is answered from this pool: the texts stay outside.
         let added = with_primary(package, |input| {
-            pool.add_package(
+            let added = pool.add_package(
                 repo,
                 &PackageInput {
                     facts: PackageFacts::default(),
                     ..*input
                 },
-            )
+            );
+            added.inspect(|id| assumed.take(*id, input))
         });
         Ok(added?)
+    }
+
+    /// What is assumed is provided by a package that counts as installed, in the words of those who need it.
+    fn assume(&mut self, patterns: &[String]) -> Result<()> {
+        let assumed = &mut self.assumed;
+        let provided = std::mem::take(&mut assumed.provided);
+        let counts = |name: &str| {
+            !provided.contains(name) || patterns.iter().any(|one| glob_matches(one, name))
+        };
+        assumed.needs.retain(|(name, ..)| counts(name));
+        for names in assumed.of.values_mut() {
+            names.retain(|name| counts(name));
+        }
+        if assumed.needs.is_empty() {
+            return Ok(());
+        }
+        let provides: Vec<DepInput<'_>> = assumed
+            .needs
+            .iter()
+            .map(|(name, flags, epoch, version, release)| DepInput {
+                name,
+                flags: DepFlags(*flags),
+                evr: EvrInput {
+                    epoch: *epoch,
+                    version,
+                    release,
+                },
+                pre: false,
+            })
+            .collect();
+        self.pool.add_package(
+            self.installed,
+            &PackageInput {
+                name: "@assumed",
+                arch: "noarch",
+                evr: EvrInput {
+                    version: "1",
+                    ..EvrInput::default()
+                },
+                provides: &provides,
+                ..PackageInput::default()
+            },
+        )?;
+        Ok(())
     }
 
     /// What is installed and in no repository provides at least itself.
@@ -290,6 +423,10 @@ impl ClosureSolver {
             if step.kind == StepKind::Erase {
                 continue;
             }
+            let assumed = self.assumed.of.get(&step.solvable);
+            closure
+                .assumed
+                .extend(assumed.into_iter().flatten().cloned());
             if let Some((repo, location)) = self.places.get(&step.solvable) {
                 let set = closure.chosen.entry(repo.clone()).or_default();
                 set.insert(location.clone());

@@ -1,6 +1,7 @@
 //! What a run is going to do, as data: which packages, which metadata, what is fetched, what goes.
 
 pub(crate) mod closure;
+pub(crate) mod groups;
 pub(crate) mod locked;
 pub(crate) mod select;
 

@@ -14,7 +14,7 @@ use whole_file::Durability;
 
 use super::target::PublishTarget;
 use crate::error::{Error, Result};
-use crate::layout::{self, CURRENT};
+use crate::layout::{self, CURRENT, INDEX};
 use crate::manifest::{Manifest, SnapshotFile};
 use crate::store::Store;
 
@@ -103,18 +103,14 @@ impl<'a> Directory<'a> {
     }
 }
 
-impl PublishTarget for Directory<'_> {
-    fn place(&self, manifest: &Manifest) -> Result<()> {
-        let home = self.snapshots(&manifest.repo);
-        let (making, tree) = (home.join(".making"), home.join(&manifest.stamp));
-        self.make(&home)?;
-        layout::remove_tree(&making)?;
-        self.link_set(manifest, &making)?;
-        layout::remove_tree(&tree)?;
-        fs::rename(&making, &tree).map_err(Error::file(&tree, "put in place"))
-    }
-
-    fn prepare(
+impl Directory<'_> {
+    /// Places publication `number`: the snapshot's files and, under paths that it leaves free,
+    /// those of `former` publications. Clients see nothing of it yet. When it returns, a crash of
+    /// the machine loses none of it.
+    ///
+    /// # Errors
+    /// A file of the snapshot is not in the store; the place is full.
+    pub(super) fn prepare(
         &self,
         channel: &str,
         number: u64,
@@ -135,18 +131,8 @@ impl PublishTarget for Directory<'_> {
         self.store.sync()
     }
 
-    fn switch(&self, channel: &str, id: &str, number: u64) -> Result<()> {
-        let link = self.link(channel, id);
-        let tree = self.live(channel, id).join(number.to_string());
-        let parent = link.parent().map(Path::to_owned).unwrap_or_default();
-        self.make(&parent)?;
-        let target = relative(&self.public, &parent, &tree);
-        let make = |name: &Path| std::os::unix::fs::symlink(&target, name);
-        whole_file::replace_by(&link, Durability::Synced, make)
-            .map_err(Error::file(&link, "switch"))
-    }
-
-    fn prune(&self, channel: &str, id: &str, first: u64) -> Result<()> {
+    /// Removes the publications before `first`.
+    pub(super) fn prune(&self, channel: &str, id: &str, first: u64) -> Result<()> {
         let home = self.live(channel, id);
         self.make(&home)?;
         for name in layout::names_in(&home)? {
@@ -157,15 +143,21 @@ impl PublishTarget for Directory<'_> {
         Ok(())
     }
 
-    fn remove(&self, id: &str, stamp: &str) -> Result<()> {
+    /// Removes a snapshot that nothing shows.
+    pub(super) fn remove(&self, id: &str, stamp: &str) -> Result<()> {
         let home = self.snapshots(id);
         self.make(&home)?;
         layout::remove_tree(&home.join(stamp))
     }
 
-    fn shown(&self, id: &str, stamps: &[String]) -> Result<Vec<(String, u64, Option<String>)>> {
+    /// What clients see now: each channel, the number of its publication, and which of these snapshots that is.
+    pub(super) fn shown(
+        &self,
+        id: &str,
+        stamps: &[String],
+    ) -> Result<Vec<(String, u64, Option<String>)>> {
         let index = |tree: &Path| {
-            let about = fs::metadata(tree.join("repodata/repomd.xml"));
+            let about = fs::metadata(tree.join(INDEX));
             about.map(|about| (about.dev(), about.ino())).ok()
         };
         let mut found = Vec::new();
@@ -186,18 +178,45 @@ impl PublishTarget for Directory<'_> {
         Ok(found)
     }
 
-    fn repair(&self, manifest: &Manifest, shown: &[(&str, u64)]) -> Result<usize> {
+    /// Brings every file of a snapshot, and of the publications that show it (channel and number),
+    /// back to what the store has; how many were not so.
+    pub(super) fn repair(&self, manifest: &Manifest, shown: &[(&str, u64)]) -> Result<usize> {
         let id = &manifest.repo;
         let mut trees = vec![self.snapshots(id).join(&manifest.stamp)];
         let live = shown.iter();
         trees.extend(live.map(|(channel, number)| self.live(channel, id).join(number.to_string())));
         let mut count = 0;
-        for tree in trees.iter().filter(|tree| tree.is_dir()) {
+        let is_kept = |(at, tree): &(usize, &PathBuf)| *at == 0 || tree.is_dir();
+        for (_, tree) in trees.iter().enumerate().filter(is_kept) {
             for entry in &manifest.files {
                 count += usize::from(self.relink(entry, tree)?);
             }
         }
         Ok(count)
+    }
+}
+
+impl PublishTarget for Directory<'_> {
+    fn place(&self, manifest: &Manifest) -> Result<()> {
+        let home = self.snapshots(&manifest.repo);
+        let (making, tree) = (home.join(".making"), home.join(&manifest.stamp));
+        self.make(&home)?;
+        layout::remove_tree(&making)?;
+        self.link_set(manifest, &making)?;
+        layout::remove_tree(&tree)?;
+        fs::rename(&making, &tree).map_err(Error::file(&tree, "put in place"))
+    }
+
+    fn switch(&self, channel: &str, manifest: &Manifest, number: u64) -> Result<()> {
+        let id = &manifest.repo;
+        let link = self.link(channel, id);
+        let tree = self.live(channel, id).join(number.to_string());
+        let parent = link.parent().map(Path::to_owned).unwrap_or_default();
+        self.make(&parent)?;
+        let target = relative(&self.public, &parent, &tree);
+        let make = |name: &Path| std::os::unix::fs::symlink(&target, name);
+        whole_file::replace_by(&link, Durability::Synced, make)
+            .map_err(Error::file(&link, "switch"))
     }
 
     fn put(&self, path: &str, data: &[u8]) -> Result<()> {

@@ -4,7 +4,10 @@
 //! the publications before it, so that a client that read the old index a moment ago still finds
 //! all it names. How that lies in its place is the business of a [`PublishTarget`].
 
+mod bucket;
 mod directory;
+mod registry;
+mod remote;
 mod target;
 
 use std::fs;
@@ -12,11 +15,13 @@ use std::fs;
 use crate::config::{self, Config};
 use crate::error::{Error, Result};
 use crate::layout::{CURRENT, Layout};
+use crate::manifest::labels::Label;
 use crate::manifest::{self, Manifest, Publication, RepoState};
 use crate::snapshot;
 use crate::store::Store;
 use directory::Directory;
 pub(crate) use directory::put;
+pub(crate) use remote::{Page, Remotes, TargetReport};
 use target::PublishTarget;
 
 /// Who changes what clients see. The caller holds the mirror's lock.
@@ -29,7 +34,7 @@ pub(crate) struct Publisher<'a> {
 }
 
 impl<'a> Publisher<'a> {
-    fn target(&self) -> impl PublishTarget + 'a {
+    fn target(&self) -> Directory<'a> {
         Directory::new(self.layout.public(), self.store)
     }
 
@@ -71,6 +76,15 @@ impl<'a> Publisher<'a> {
         manifest::read(self.layout, id, former)
     }
 
+    /// The newest snapshot that `current` ever showed.
+    pub(crate) fn newest(&self, id: &str) -> Result<Manifest> {
+        let state = manifest::read_state(self.layout, id)?;
+        match state.newest_shown.as_str() {
+            "" => snapshot::shown(self.layout, id, CURRENT),
+            newest => manifest::read(self.layout, id, newest),
+        }
+    }
+
     fn switch(&self, channel: &str, manifest: &Manifest, state: &mut RepoState) -> Result<()> {
         let (id, target) = (&manifest.repo, self.target());
         let mut list = state.published.get(channel).cloned().unwrap_or_default();
@@ -94,7 +108,7 @@ impl<'a> Publisher<'a> {
         {
             self.layout.write_json(&written, manifest)?;
         }
-        target.switch(channel, id, number)?;
+        target.switch(channel, manifest, number)?;
         state.published.insert(channel.to_owned(), list);
         if channel == CURRENT && state.newest_shown < manifest.stamp {
             state.newest_shown.clone_from(&manifest.stamp);
@@ -143,6 +157,8 @@ impl<'a> Publisher<'a> {
         }
         let path = self.layout.manifest(id, stamp);
         fs::remove_file(&path).map_err(Error::file(&path, "remove"))?;
+        // A name without its snapshot means nothing.
+        let _ = manifest::labels::change(self.layout, id, stamp, |label| *label = Label::default());
         self.target().remove(id, stamp)?;
         Ok(true)
     }
@@ -168,10 +184,12 @@ impl<'a> Publisher<'a> {
             let mut all = state.published.values().flatten();
             all.any(|publication| publication.stamp == *stamp)
         };
+        let labels = manifest::labels::read(self.layout, id)?;
+        let is_pinned = |stamp: &String| labels.get(stamp).is_some_and(|label| label.pinned);
         let surplus = stamps.len().saturating_sub(keep);
         let mut gone = Vec::new();
         for stamp in stamps.into_iter().take(surplus) {
-            if in_use(&stamp) || (keep_for > 0 && stamp >= oldest) {
+            if in_use(&stamp) || is_pinned(&stamp) || (keep_for > 0 && stamp >= oldest) {
                 continue;
             }
             if self.forget(id, &stamp, state)? {
@@ -199,6 +217,28 @@ impl<'a> Publisher<'a> {
                 .map(|(channel, one)| (channel, one.tree))
                 .collect();
             count += self.target().repair(&manifest, &shown)?;
+        }
+        count += self.lead_again(id, &state)?;
+        Ok(count)
+    }
+
+    /// Lets each channel lead to what it shows again, if it does not; how many did not.
+    fn lead_again(&self, id: &str, state: &RepoState) -> Result<usize> {
+        let target = self.target();
+        let seen = target.shown(id, &manifest::stamps(self.layout, id)?)?;
+        let mut count = 0;
+        for (channel, one) in state.shown() {
+            let leads = |(name, tree, stamp): &(String, u64, Option<String>)| {
+                name == channel && *tree == one.tree && stamp.is_some()
+            };
+            if seen.iter().any(leads) {
+                continue;
+            }
+            if let Ok(manifest) = manifest::read(self.layout, id, &one.stamp) {
+                target.prepare(channel, one.tree, &manifest, &mut std::iter::empty())?;
+                target.switch(channel, &manifest, one.tree)?;
+                count += 1;
+            }
         }
         Ok(count)
     }

@@ -284,7 +284,8 @@ fn snapshots_go_when_they_are_surplus_old_and_unused() {
 fn damaged_names_lead_to_the_store_again() {
     let stage = Stage::new("[mirror]");
     let mut state = RepoState::default();
-    publish(&stage, 1, &[("a.rpm", "a"), ("b.rpm", "b")], &mut state);
+    let set = [("a.rpm", "a"), ("b.rpm", "b"), ("repodata/repomd.xml", "i")];
+    publish(&stage, 1, &set, &mut state);
     let publisher = stage.publisher(2);
     assert_eq!(publisher.repair("base").unwrap(), 0);
     let shown = stage.layout.public().join("base");
@@ -292,9 +293,9 @@ fn damaged_names_lead_to_the_store_again() {
     fs::write(shown.join("a.rpm"), "damaged").unwrap();
     fs::remove_file(shown.join("b.rpm")).unwrap();
     assert_eq!(publisher.repair("base").unwrap(), 2);
-    assert_eq!(
-        seen(&stage, CURRENT),
-        files(&[("a.rpm", "a"), ("b.rpm", "b")])
-    );
+    assert_eq!(seen(&stage, CURRENT), files(&set));
     assert_eq!(publisher.repair("base").unwrap(), 0);
+    fs::remove_file(&shown).unwrap();
+    assert_eq!(publisher.repair("base").unwrap(), 1);
+    assert_eq!(seen(&stage, CURRENT), files(&set));
 }

@@ -6,6 +6,7 @@
 
 mod modules;
 mod output;
+pub(crate) mod stored;
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -13,6 +14,8 @@ use std::path::Path;
 
 use repo_client::MetadataSet;
 use rpm_repo::compress::Doubt;
+use rpm_repo::comps::{Comps, GroupPackage};
+use rpm_repo::layout::Href;
 use rpm_repo::repomd::{self, Repomd, RepomdRecord};
 use rpm_repo::updateinfo::{self, AdvisoryPackage};
 use rpm_repo::xml::XmlLimits;
@@ -27,18 +30,42 @@ use crate::store::Store;
 use crate::upstream;
 use output::DocumentOutput;
 
+/// A set, and the locations of it that are to be described ([`upstream::here`]).
+pub(crate) struct MetadataSource<'a> {
+    pub(crate) set: &'a MetadataSet,
+    pub(crate) keep: &'a BTreeSet<&'a str>,
+}
+
 /// What is to be described.
 pub(crate) struct MetadataOrder<'a> {
-    pub(crate) set: &'a MetadataSet,
-    /// Where its parts are, and where the new ones go.
+    /// One set, or several that become one; what they have in common is of the first.
+    pub(crate) sources: &'a [MetadataSource<'a>],
+    /// Where their parts are, and where the new ones go.
     pub(crate) store: &'a Store,
-    pub(crate) keep: &'a BTreeSet<&'a str>,
     /// A directory to work in; created for the run and removed after it.
     pub(crate) work: &'a Path,
     /// Signs the new index.
     pub(crate) key: Option<&'a SigningKey>,
     /// Seconds since 1970.
     pub(crate) now: u64,
+}
+
+impl<'a> MetadataOrder<'a> {
+    /// The parts of these kinds, the first that a set has.
+    fn parts(&self, kinds: &[&str]) -> Vec<(&'a MetadataSet, &'a RepomdRecord)> {
+        let part = |source: &MetadataSource<'a>| {
+            let repomd = &source.set.repomd;
+            let record = kinds.iter().find_map(|kind| repomd.record(kind))?;
+            Some((source.set, record))
+        };
+        self.sources.iter().filter_map(part).collect()
+    }
+
+    /// How many packages are described.
+    fn count(&self) -> u64 {
+        let count = self.sources.iter().map(|source| source.keep.len() as u64);
+        count.sum()
+    }
 }
 
 /// Whether a record has a place in metadata made here.
@@ -70,21 +97,32 @@ pub(crate) fn write(order: &MetadataOrder<'_>) -> Result<Vec<SnapshotFile>> {
 }
 
 fn write_in(order: &MetadataOrder<'_>) -> Result<Vec<SnapshotFile>> {
-    let source = &order.set.repomd;
+    let Some(first) = order.sources.first() else {
+        return Ok(Vec::new());
+    };
     let mut repomd = Repomd {
         records: Vec::new(),
         revision: Some(order.now.to_string()),
-        ..source.clone()
+        ..first.set.repomd.clone()
     };
     let mut entries = Vec::new();
     let kept = primary(order, &mut repomd, &mut entries)?;
-    let has_group = source.record("group").is_some();
-    for record in source.records.iter().filter(|record| is_kept(record)) {
-        match record.kind.as_str() {
-            "primary" => continue,
-            "group_gz" if has_group => continue,
-            _ => part(order, record, &kept, &mut repomd, &mut entries)?,
+    let mut kinds: Vec<&str> = Vec::new();
+    for source in order.sources {
+        let records = source.set.repomd.records.iter();
+        for record in records.filter(|record| is_kept(record)) {
+            // One form of comps stands for both.
+            let kind = match record.kind.as_str() {
+                "group_gz" => "group",
+                kind => kind,
+            };
+            if !kinds.contains(&kind) {
+                kinds.push(kind);
+            }
         }
+    }
+    for kind in kinds.into_iter().filter(|kind| *kind != "primary") {
+        part(order, kind, &kept, &mut repomd, &mut entries)?;
     }
     index(order, &repomd, &mut entries)?;
     Ok(entries)
@@ -92,23 +130,35 @@ fn write_in(order: &MetadataOrder<'_>) -> Result<Vec<SnapshotFile>> {
 
 fn part(
     order: &MetadataOrder<'_>,
-    record: &RepomdRecord,
+    kind: &str,
     kept: &Kept,
     repomd: &mut Repomd,
     entries: &mut Vec<SnapshotFile>,
 ) -> Result<()> {
-    let done = match record.kind.as_str() {
-        "filelists" => Some(filelists(order, record, kept)?),
-        "other" => Some(other(order, record, kept)?),
-        "updateinfo" => updateinfo(order, record, kept)?,
-        "group" | "group_gz" => groups(order, record, kept)?,
-        "modules" => modules(order, record, kept)?,
+    // A list of files or changes that lacks some packages would make clients refuse the repository.
+    let lists_all = || {
+        let mut sources = order.sources.iter().filter(|one| !one.keep.is_empty());
+        sources.all(|source| source.set.repomd.record(kind).is_some())
+    };
+    let done = match kind {
+        "filelists" if lists_all() => Some(filelists(order, kept)?),
+        "other" if lists_all() => Some(other(order, kept)?),
+        "filelists" | "other" => None,
+        "updateinfo" => updateinfo(order, kept)?,
+        "group" => groups(order, kept)?,
+        "modules" => modules(order, kept)?,
         _ => {
             // Whole as it is: it does not speak of packages.
-            if let Some(digest) = record.checksum {
+            let record = order.parts(&[kind]).first().map(|(_, record)| *record);
+            if let Some((record, digest)) = record.and_then(|one| Some((one, one.checksum?))) {
                 let size = stored_size(order.store, &digest)?;
-                repomd.records.push(record.clone());
-                entries.push(SnapshotFile::new(record.href.as_str(), size, &digest));
+                let path = record.href_here();
+                repomd.records.push(RepomdRecord {
+                    href: Href::parse(&path)?,
+                    base: None,
+                    ..record.clone()
+                });
+                entries.push(SnapshotFile::new(&path, size, &digest));
             }
             None
         }
@@ -132,8 +182,11 @@ pub(crate) fn stored_size(store: &Store, digest: &rpm_pkg::digest::Digest) -> Re
     Ok(about.len())
 }
 
-fn stream(order: &MetadataOrder<'_>, record: &RepomdRecord) -> Result<impl Read + use<>> {
-    let digest = upstream::checksum(&order.set.repo, record)?;
+fn stream(
+    order: &MetadataOrder<'_>,
+    (set, record): (&MetadataSet, &RepomdRecord),
+) -> Result<impl Read + use<>> {
+    let digest = upstream::checksum(&set.repo, record)?;
     upstream::open(&order.store.path(&digest), record, &Doubt::default())
 }
 
@@ -142,32 +195,35 @@ fn primary(
     repomd: &mut Repomd,
     entries: &mut Vec<SnapshotFile>,
 ) -> Result<Kept> {
-    let part = upstream::primary_of(order.set)?;
     let mut out = DocumentOutput::create(order, "primary", "primary.xml")?;
-    primary::begin(order.keep.len() as u64, &mut out.text);
+    primary::begin(order.count(), &mut out.text);
     let mut kept = Kept::default();
     let mut seen = BTreeSet::new();
-    upstream::read_primary(
-        "primary",
-        (&part.path, &part.record),
-        &part.doubt,
-        &mut |package| {
-            let location = package.location();
-            if order.keep.contains(location) && seen.insert(location.to_owned()) {
-                kept.checksums.insert(package.checksum().to_owned());
-                kept.names.insert(package.name().to_owned());
-                kept.keys.insert((
-                    package.name().to_owned(),
-                    package.epoch(),
-                    package.version().to_owned(),
-                    package.release().to_owned(),
-                    package.arch().to_owned(),
-                ));
-                package.write_here(&mut out.text);
-            }
-            out.go_on()
-        },
-    )?;
+    for source in order.sources {
+        let part = upstream::primary_of(source.set)?;
+        upstream::read_primary(
+            "primary",
+            (&part.path, &part.record),
+            &part.doubt,
+            &mut |package| {
+                let location = upstream::here(package);
+                if source.keep.contains(&*location) && seen.insert(location.clone().into_owned()) {
+                    kept.checksums.insert(package.checksum().to_owned());
+                    kept.names.insert(package.name().to_owned());
+                    kept.keys.insert((
+                        package.name().to_owned(),
+                        package.epoch(),
+                        package.version().to_owned(),
+                        package.release().to_owned(),
+                        package.arch().to_owned(),
+                    ));
+                    package.write_here(&location, &mut out.text);
+                }
+                out.go_on()
+            },
+        )?;
+        out.check()?;
+    }
     let (record, entry) = out.finish(order, primary::END)?;
     repomd.records.push(record);
     entries.push(entry);
@@ -176,34 +232,38 @@ fn primary(
 
 type MadePart = (RepomdRecord, SnapshotFile);
 
-fn filelists(order: &MetadataOrder<'_>, record: &RepomdRecord, kept: &Kept) -> Result<MadePart> {
+fn filelists(order: &MetadataOrder<'_>, kept: &Kept) -> Result<MadePart> {
     let mut out = DocumentOutput::create(order, "filelists", "filelists.xml")?;
-    filelists::begin(order.keep.len() as u64, &mut out.text);
+    filelists::begin(order.count(), &mut out.text);
     let mut left = kept.checksums.clone();
-    let stream = stream(order, record)?;
-    filelists::read("filelists", stream, &XmlLimits::default(), &mut |package| {
-        if left.remove(package.pkgid()) {
-            filelists::write_package(package, &mut out.text);
-        }
-        out.go_on()
-    })?;
-    out.check()?;
+    for part in order.parts(&["filelists"]) {
+        let stream = stream(order, part)?;
+        filelists::read("filelists", stream, &XmlLimits::default(), &mut |package| {
+            if left.remove(package.pkgid()) {
+                filelists::write_package(package, &mut out.text);
+            }
+            out.go_on()
+        })?;
+        out.check()?;
+    }
     complete(order, "filelists", &left)?;
     out.finish(order, filelists::END)
 }
 
-fn other(order: &MetadataOrder<'_>, record: &RepomdRecord, kept: &Kept) -> Result<MadePart> {
+fn other(order: &MetadataOrder<'_>, kept: &Kept) -> Result<MadePart> {
     let mut out = DocumentOutput::create(order, "other", "other.xml")?;
-    other::begin(order.keep.len() as u64, &mut out.text);
+    other::begin(order.count(), &mut out.text);
     let mut left = kept.checksums.clone();
-    let stream = stream(order, record)?;
-    other::read("other", stream, &XmlLimits::default(), &mut |package| {
-        if left.remove(package.pkgid()) {
-            other::write_package(package, &mut out.text);
-        }
-        out.go_on()
-    })?;
-    out.check()?;
+    for part in order.parts(&["other"]) {
+        let stream = stream(order, part)?;
+        other::read("other", stream, &XmlLimits::default(), &mut |package| {
+            if left.remove(package.pkgid()) {
+                other::write_package(package, &mut out.text);
+            }
+            out.go_on()
+        })?;
+        out.check()?;
+    }
     complete(order, "other", &left)?;
     out.finish(order, other::END)
 }
@@ -213,42 +273,50 @@ fn complete(order: &MetadataOrder<'_>, kind: &str, left: &BTreeSet<String>) -> R
     match left.first() {
         None => Ok(()),
         Some(first) => Err(Error::repository(
-            &order.set.repo,
+            order
+                .sources
+                .first()
+                .map_or("", |one| one.set.repo.as_str()),
             format!("{kind} lacks {} packages of primary ({first})", left.len()),
         )),
     }
 }
 
-fn updateinfo(
-    order: &MetadataOrder<'_>,
-    record: &RepomdRecord,
-    kept: &Kept,
-) -> Result<Option<MadePart>> {
-    let mut out = DocumentOutput::create(order, &record.kind, "updateinfo.xml")?;
+fn updateinfo(order: &MetadataOrder<'_>, kept: &Kept) -> Result<Option<MadePart>> {
+    let mut out = DocumentOutput::create(order, "updateinfo", "updateinfo.xml")?;
     out.text.push_str(updateinfo::BEGIN);
     let mut any = false;
     let limits = XmlLimits::default();
-    let stream = stream(order, record)?;
-    let summary = updateinfo::read("updateinfo", stream, &limits, &mut |mut advisory| {
-        let is_kept = |one: &AdvisoryPackage| kept.keys.contains(&advisory_key(one));
-        advisory.packages.retain(is_kept);
-        if !advisory.packages.is_empty() {
-            any = true;
-            updateinfo::write_advisory(&advisory, &mut out.text);
-        }
-        out.go_on()
-    })?;
-    out.check()?;
-    upstream::whole(&order.set.repo, "updateinfo", &summary)?;
+    // What several sets say in the same words is said once.
+    let mut said = BTreeSet::new();
+    for part in order.parts(&["updateinfo"]) {
+        let stream = stream(order, part)?;
+        let summary = updateinfo::read("updateinfo", stream, &limits, &mut |mut advisory| {
+            let is_kept = |one: &AdvisoryPackage| kept.keys.contains(&advisory_key(one));
+            advisory.packages.retain(is_kept);
+            if !advisory.packages.is_empty() {
+                any = true;
+                let start = out.text.len();
+                updateinfo::write_advisory(&advisory, &mut out.text);
+                let text = out.text.get(start..).unwrap_or_default();
+                if order.sources.len() > 1 && !said.insert(text.to_owned()) {
+                    out.text.truncate(start);
+                }
+            }
+            out.go_on()
+        })?;
+        out.check()?;
+        upstream::whole(&part.0.repo, "updateinfo", &summary)?;
+    }
     any.then(|| out.finish(order, updateinfo::END)).transpose()
 }
 
-fn groups(
-    order: &MetadataOrder<'_>,
-    record: &RepomdRecord,
-    kept: &Kept,
-) -> Result<Option<MadePart>> {
-    let mut all = comps::read("comps", stream(order, record)?, &XmlLimits::default())?;
+fn groups(order: &MetadataOrder<'_>, kept: &Kept) -> Result<Option<MadePart>> {
+    let mut all = Comps::default();
+    for part in order.parts(&["group", "group_gz"]) {
+        let comps = comps::read("comps", stream(order, part)?, &XmlLimits::default())?;
+        join_comps(&mut all, comps);
+    }
     for group in &mut all.groups {
         group.packages.retain(|one| kept.names.contains(&one.name));
     }
@@ -270,18 +338,55 @@ fn groups(
     out.finish(order, &comps::write(&all)).map(Some)
 }
 
-fn modules(
-    order: &MetadataOrder<'_>,
-    record: &RepomdRecord,
-    kept: &Kept,
-) -> Result<Option<MadePart>> {
-    let Some(text) = modules::filtered(stream(order, record)?, &kept.keys)
-        .map_err(Error::file(order.work, "filter modules in"))?
-    else {
+/// A group of both has the packages of both, a set of groups the groups; their words are those of the first.
+fn join_comps(all: &mut Comps, more: Comps) {
+    for group in more.groups {
+        match all.groups.iter_mut().find(|one| one.id == group.id) {
+            None => all.groups.push(group),
+            Some(one) => {
+                let is_new = |package: &GroupPackage| {
+                    !one.packages.iter().any(|had| had.name == package.name)
+                };
+                let new: Vec<GroupPackage> = group.packages.into_iter().filter(is_new).collect();
+                one.packages.extend(new);
+            }
+        }
+    }
+    for (sets, more) in [
+        (&mut all.environments, more.environments),
+        (&mut all.categories, more.categories),
+    ] {
+        for set in more {
+            match sets.iter_mut().find(|one| one.id == set.id) {
+                None => sets.push(set),
+                Some(one) => {
+                    let had = one.groups.clone();
+                    let new = set.groups.into_iter().filter(|id| !had.contains(id));
+                    one.groups.extend(new);
+                    let had: Vec<String> = one.options.iter().map(|(id, _)| id.clone()).collect();
+                    let new = set.options.into_iter().filter(|(id, _)| !had.contains(id));
+                    one.options.extend(new);
+                }
+            }
+        }
+    }
+    let had = all.langpacks.clone();
+    let new = more.langpacks.into_iter().filter(|one| !had.contains(one));
+    all.langpacks.extend(new);
+}
+
+fn modules(order: &MetadataOrder<'_>, kept: &Kept) -> Result<Option<MadePart>> {
+    let mut all = String::new();
+    for part in order.parts(&["modules"]) {
+        let text = modules::filtered(stream(order, part)?, &kept.keys)
+            .map_err(Error::file(order.work, "filter modules in"))?;
+        all.push_str(&text.unwrap_or_default());
+    }
+    if all.is_empty() {
         return Ok(None);
-    };
+    }
     let out = DocumentOutput::create(order, "modules", "modules.yaml")?;
-    out.finish(order, &text).map(Some)
+    out.finish(order, &all).map(Some)
 }
 
 fn index(
@@ -295,7 +400,7 @@ fn index(
         entries.push(put(order.store, path, data)?);
         Ok(())
     };
-    put("repodata/repomd.xml", &bytes)?;
+    put(layout::INDEX, &bytes)?;
     if let Some(key) = order.key {
         let told = Error::trust("mirror.sign_key");
         let signature = key.sign_detached(bytes.as_slice(), order.now);

@@ -5,7 +5,7 @@ use std::io;
 use std::ops::Range;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileExt, MetadataExt};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -14,7 +14,8 @@ use chrono::DateTime;
 use hyper::body::{Body, Bytes, Frame, SizeHint};
 use hyper::header::{self, HeaderMap, HeaderValue};
 use hyper::{Method, Request, Response, StatusCode};
-use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat2};
+use rustix::fs::{CWD, Mode, OFlags, ResolveFlags, openat, openat2};
+use rustix::io::Errno;
 use tokio::task::JoinHandle;
 
 /// Bytes read and sent at a time: as much as each client that does not take its bytes costs.
@@ -105,23 +106,50 @@ pub(crate) fn refusal(status: StatusCode, why: &str) -> HttpAnswer {
     text(status, "text/plain; charset=utf-8", format!("{why}\n"))
 }
 
-/// Opens a file below `root`: links may lead anywhere below it and nowhere else.
+/// A folder in which things are opened: links may lead anywhere below it and nowhere else.
+pub(super) struct Inside<'a> {
+    root: &'a Path,
+    dir: OwnedFd,
+}
+
+impl<'a> Inside<'a> {
+    pub(super) fn of(root: &'a Path) -> io::Result<Self> {
+        let how = OFlags::CLOEXEC | OFlags::DIRECTORY;
+        let dir = openat(CWD, root, how, Mode::empty())?;
+        Ok(Self { root, dir })
+    }
+
+    /// Opens what a path leads to.
+    pub(super) fn open(&self, path: &str, how: OFlags) -> io::Result<OwnedFd> {
+        let how = how | OFlags::CLOEXEC;
+        let inside = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
+        match openat2(&self.dir, path, how, Mode::empty(), inside) {
+            // Kernels before 5.6 do not know it, and systemd's RestrictSUIDSGID takes it away.
+            Err(Errno::NOSYS | Errno::PERM) => {
+                let how = how | OFlags::NOFOLLOW;
+                Ok(openat(CWD, resolved(self.root, path)?, how, Mode::empty())?)
+            }
+            opened => Ok(opened?),
+        }
+    }
+}
+
+/// Opens a file below `root`.
 pub(crate) fn open(root: &Path, path: &str) -> io::Result<File> {
-    let how = OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let dir: OwnedFd = openat2(
-        CWD,
-        root,
-        how | OFlags::DIRECTORY,
-        Mode::empty(),
-        ResolveFlags::empty(),
-    )?;
-    let inside = ResolveFlags::BENEATH | ResolveFlags::NO_MAGICLINKS;
-    let fd = openat2(&dir, path, how, Mode::empty(), inside)?;
-    let file = File::from(fd);
+    let file = File::from(Inside::of(root)?.open(path, OFlags::NONBLOCK)?);
     if file.metadata()?.is_file() {
         Ok(file)
     } else {
         Err(io::Error::from(io::ErrorKind::NotFound))
+    }
+}
+
+/// Where a path leads, which is below `root`. Only the mirror's user can change that meanwhile.
+fn resolved(root: &Path, path: &str) -> io::Result<PathBuf> {
+    let place = root.join(path).canonicalize()?;
+    match place.starts_with(root.canonicalize()?) {
+        true => Ok(place),
+        false => Err(io::Error::from(io::ErrorKind::NotFound)),
     }
 }
 

@@ -5,15 +5,21 @@
 //! that takes nothing for a minute is dropped, and earlier where others have no room. Work that blocks (filling the proxy's store) runs on
 //! threads of its own.
 
+mod access_log;
 pub(crate) mod answer;
+mod browse;
+mod doors;
 mod evict;
 mod proxy;
 mod room;
 pub(crate) mod route;
 mod stream;
+mod tls;
+mod turns;
+mod watched;
 
 use std::convert::Infallible;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -22,20 +28,24 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use cli_kit::Printer;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, HOST, HeaderValue};
+use hyper::rt::{Read, Write};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use repo_client::Client;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
 
 use crate::config::{Config, RepoMode, RepoSection};
 use crate::error::{Error, Result};
 use crate::layout::Layout;
-use crate::{manifest, publish, snapshot, status};
+use crate::status::{PageOf, Status};
+use crate::{publish, snapshot, status};
+use access_log::{AccessLog, Told, Visit, told};
 use answer::{HttpAnswer, refusal, text};
+use doors::{Doors, Refused, Visitor, unauthorized};
 use proxy::{Proxy, Shared};
-use room::Room;
+use room::{Place, Room};
 use route::{Route, route};
 use stream::Patient;
 
@@ -48,14 +58,27 @@ const MAX_HEADERS: usize = 64;
 
 /// Time between two looks at what the proxy's store may give away.
 const EVICT_EVERY: Duration = Duration::from_secs(3600);
+/// Time between two looks at files that may have changed: certificates, tokens.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// What the server works with.
 pub(crate) struct Server {
     config: Config,
     layout: Layout,
+    doors: Doors,
+    log: Option<Arc<AccessLog>>,
     proxies: Vec<Arc<Proxy>>,
     requests: AtomicU64,
     refused: AtomicU64,
+    /// One search at a time.
+    searching: tokio::sync::Mutex<()>,
+}
+
+/// What may be asked of a server while it runs.
+pub(crate) struct Signals {
+    pub(crate) stop: Arc<AtomicBool>,
+    /// Read certificates and tokens again, begin a new access log.
+    pub(crate) renew: Arc<AtomicBool>,
 }
 
 /// Serves until told to stop.
@@ -63,13 +86,15 @@ pub(crate) fn serve(
     config: &Config,
     client: Client,
     printer: &Printer,
-    stop: &AtomicBool,
+    signals: &Signals,
 ) -> Result<()> {
     let layout = Layout::new(&config.mirror.path);
+    let doors = Doors::new(config, &layout)?;
+    let log = AccessLog::open(&config.serve, printer)?.map(Arc::new);
     let public = layout.public();
     layout.make(&public)?;
     layout.refuse_root_among_others()?;
-    let (keys, faults) = status::public_keys(config);
+    let (keys, faults) = status::public_keys(config, &status::collect(config, &layout, now()));
     for fault in faults {
         printer.err(&format!("warning: {fault}"));
     }
@@ -80,9 +105,12 @@ pub(crate) fn serve(
     let server = Arc::new(Server {
         config: config.clone(),
         layout,
+        doors,
+        log,
         proxies,
         requests: AtomicU64::new(0),
         refused: AtomicU64::new(0),
+        searching: tokio::sync::Mutex::default(),
     });
     let address = config.serve.listen.clone();
     let told = |why: std::io::Error| Error::Serve {
@@ -102,12 +130,13 @@ pub(crate) fn serve(
     runtime.block_on(async {
         let listener = TcpListener::bind(&address).await.map_err(told)?;
         let local = listener.local_addr().map_err(told)?;
-        printer.info(&format!(
-            "serving {} on http://{local}/",
-            server.config.mirror.name
-        ));
+        server.tell_what_is_open(local, printer);
+        let (name, scheme) = (&server.config.mirror.name, server.scheme());
+        printer.info(&format!("serving {name} on {scheme}://{local}/"));
         tokio::spawn(evict_now_and_then(Arc::clone(&server)));
-        accept(server, listener, limit, stop).await;
+        let renew = Arc::clone(&signals.renew);
+        tokio::spawn(look_at_files(Arc::clone(&server), printer.clone(), renew));
+        accept(server, listener, limit, &signals.stop).await;
         Ok(())
     })
 }
@@ -134,6 +163,24 @@ async fn evict_now_and_then(server: Arc<Server>) {
     }
 }
 
+/// Reads again what operators replace, when they have or when they say so.
+async fn look_at_files(server: Arc<Server>, printer: Printer, renew: Arc<AtomicBool>) {
+    loop {
+        tokio::time::sleep(LOOK_EVERY).await;
+        let asked = renew.swap(false, Ordering::Relaxed);
+        let ours = Arc::clone(&server);
+        let look = move || {
+            if let Some(log) = ours.log.as_ref().filter(|_| asked) {
+                log.reopen();
+            }
+            ours.doors.look(asked)
+        };
+        for line in tokio::task::spawn_blocking(look).await.unwrap_or_default() {
+            printer.err(&line);
+        }
+    }
+}
+
 /// As many connections as wished and as file descriptors allow (two for each).
 fn connections(wished: usize) -> usize {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -153,7 +200,8 @@ fn connections(wished: usize) -> usize {
 }
 
 async fn accept(server: Arc<Server>, listener: TcpListener, limit: usize, stop: &AtomicBool) {
-    let room = Arc::new(Room::new(limit));
+    let each = server.config.serve.connections_per_client;
+    let room = Arc::new(Room::new(limit, each));
     while !stop.load(Ordering::Relaxed) {
         let next = tokio::time::timeout(Duration::from_millis(200), listener.accept()).await;
         let (stream, from) = match next {
@@ -165,6 +213,9 @@ async fn accept(server: Arc<Server>, listener: TcpListener, limit: usize, stop: 
             }
             Err(_) => continue,
         };
+        if !room.lets_in(from) {
+            continue;
+        }
         let place = loop {
             match room.place(from).await {
                 Some(place) => break place,
@@ -172,27 +223,7 @@ async fn accept(server: Arc<Server>, listener: TcpListener, limit: usize, stop: 
                 None => {}
             }
         };
-        let server = Arc::clone(&server);
-        tokio::spawn(async move {
-            let leaves = place.leaves();
-            let local = stream.local_addr().ok();
-            let service = service_fn(|request| {
-                let server = Arc::clone(&server);
-                async move { Ok::<_, Infallible>(server.answer(request, local).await) }
-            });
-            let io = TokioIo::new(Patient::new(stream, place));
-            let served = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADERS_WITHIN)
-                .max_buf_size(MAX_HEAD)
-                .max_headers(MAX_HEADERS)
-                .serve_connection(io, service);
-            // Whatever ends a connection concerns only that client.
-            tokio::select! {
-                _ = served => {}
-                () = leaves => {}
-            }
-        });
+        tokio::spawn(Arc::clone(&server).attend(stream, from, place));
     }
 }
 
@@ -202,16 +233,72 @@ fn now() -> u64 {
 }
 
 impl Server {
-    async fn answer(&self, request: Request<Incoming>, local: Option<SocketAddr>) -> HttpAnswer {
+    /// Serves a connection to its end. Whatever ends it concerns only that client.
+    async fn attend(self: Arc<Self>, stream: TcpStream, from: IpAddr, place: Place) {
+        let leaves = place.leaves();
+        let local = stream.local_addr().ok();
+        let stream = Patient::new(stream, place);
+        let served = async {
+            let Some(tls) = self.doors.tls() else {
+                return self.converse(TokioIo::new(stream), from, local).await;
+            };
+            let opened = tokio::time::timeout(HEADERS_WITHIN, tls.accept(stream)).await;
+            match opened {
+                Ok(Ok(stream)) => self.converse(TokioIo::new(stream), from, local).await,
+                Ok(Err(why)) => tracing::debug!(%from, %why, "no TLS"),
+                Err(_) => {}
+            }
+        };
+        tokio::select! {
+            () = served => {}
+            () = leaves => {}
+        }
+    }
+
+    async fn converse(
+        &self,
+        io: impl Read + Write + Unpin,
+        from: IpAddr,
+        local: Option<SocketAddr>,
+    ) {
+        let service = service_fn(|request| async move {
+            Ok::<_, Infallible>(self.answer(request, from, local).await)
+        });
+        let _ = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEADERS_WITHIN)
+            .max_buf_size(MAX_HEAD)
+            .max_headers(MAX_HEADERS)
+            .serve_connection(io, service)
+            .await;
+    }
+
+    async fn answer(
+        &self,
+        request: Request<Incoming>,
+        from: IpAddr,
+        local: Option<SocketAddr>,
+    ) -> Response<Told> {
         self.requests.fetch_add(1, Ordering::Relaxed);
-        let answer = self.decide(&request, local).await;
+        let visitor = self.doors.visitor(request.headers());
+        let log = self.log.as_ref().map(|log| {
+            let mut visit = Visit::of(&request, from);
+            visit.user = self.doors.user(&visitor);
+            (Arc::clone(log), visit)
+        });
+        let answer = self.decide(&request, &visitor, local).await;
         if answer.status().is_client_error() {
             self.refused.fetch_add(1, Ordering::Relaxed);
         }
-        answer
+        told(answer, log)
     }
 
-    async fn decide(&self, request: &Request<Incoming>, local: Option<SocketAddr>) -> HttpAnswer {
+    async fn decide(
+        &self,
+        request: &Request<Incoming>,
+        visitor: &Visitor,
+        local: Option<SocketAddr>,
+    ) -> HttpAnswer {
         if request.method() != Method::GET && request.method() != Method::HEAD {
             let mut answer = refusal(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD");
             answer
@@ -223,10 +310,25 @@ impl Server {
             return refusal(StatusCode::NOT_FOUND, "no such file");
         };
         match target {
-            Route::Health => text(StatusCode::OK, "text/plain; charset=utf-8", "ok\n"),
-            Route::File(path) => self.file(request, &path).await,
-            Route::Dated { date, repo, path } => self.dated(request, &date, &repo, &path).await,
-            page => self.page(&page, request, local).await,
+            Route::Health => self.health(visitor).await,
+            Route::Search => self.search(request, visitor).await,
+            Route::File(path) => match self.doors.refuses(visitor, &path) {
+                Some(Refused::Locked) => unauthorized(),
+                Some(Refused::Gone) => refusal(StatusCode::NOT_FOUND, "no such file"),
+                None => match self.file(request, &path).await {
+                    answer if answer.status() == StatusCode::NOT_FOUND => {
+                        let folder = self.folder(request, visitor, &path).await;
+                        folder.unwrap_or(answer)
+                    }
+                    answer => answer,
+                },
+            },
+            Route::Dated { repo, .. } if !self.doors.lets(visitor, &repo) => unauthorized(),
+            Route::Dated { date, repo, path } => {
+                let place = (date.as_str(), repo.as_str(), path.as_str());
+                self.dated(request, visitor, place).await
+            }
+            page => self.page(&page, request, visitor, local).await,
         }
     }
 
@@ -235,16 +337,14 @@ impl Server {
         &self,
         page: &Route,
         request: &Request<Incoming>,
+        visitor: &Visitor,
         local: Option<SocketAddr>,
     ) -> HttpAnswer {
-        let (config, layout) = (self.config.clone(), self.layout.clone());
-        let collected =
-            tokio::task::spawn_blocking(move || status::collect(&config, &layout, now())).await;
-        let Ok(status) = collected else {
-            return refusal(
-                StatusCode::INTERNAL_SERVER_ERROR,
-                "the mirror's state cannot be read",
-            );
+        let Some(shown) = self.shown_to(visitor) else {
+            return unauthorized();
+        };
+        let Some(status) = self.status(shown.clone()).await else {
+            return unreadable();
         };
         let (kind, body) = match page {
             Route::Status => {
@@ -258,16 +358,105 @@ impl Server {
             }
             Route::RepoFile => {
                 let url = self.url(request, local);
-                let body = status::repo_file(&self.config, &status, &url);
+                let body = self.repo_file(&shown, &status, &url, visitor);
                 ("text/plain; charset=utf-8", body)
             }
             _ => {
-                let mut config = self.config.clone();
+                let mut config = shown;
                 config.mirror.url = Some(self.url(request, local));
-                ("text/html; charset=utf-8", status::page(&status, &config))
+                let page = status::page(&status, &config, PageOf::Serve);
+                ("text/html; charset=utf-8", page)
             }
         };
-        text(StatusCode::OK, kind, body)
+        self.private(text(StatusCode::OK, kind, body))
+    }
+
+    /// How these repositories are; none if it cannot be told.
+    async fn status(&self, config: Config) -> Option<Status> {
+        let layout = self.layout.clone();
+        let collect = move || status::collect(&config, &layout, now()).for_clients();
+        tokio::task::spawn_blocking(collect).await.ok()
+    }
+
+    /// Whether all is well, and why not: one line for each repository that needs a look. Of those that the visitor may
+    /// not see it is only said that there are some.
+    async fn health(&self, visitor: &Visitor) -> HttpAnswer {
+        let Some(status) = self.status(self.config.clone()).await else {
+            return unreadable();
+        };
+        let (mut code, mut body) = (StatusCode::OK, "ok\n".to_owned());
+        if !status.healthy {
+            let shown = self.shown_to(visitor).unwrap_or_default();
+            let Some(shown) = self.status(shown).await else {
+                return unreadable();
+            };
+            let mut lines = shown.reasons;
+            if lines.len() < status.reasons.len() {
+                lines.push("more needs a look that wants a token".to_owned());
+            }
+            (code, body) = (StatusCode::SERVICE_UNAVAILABLE, lines.join("\n") + "\n");
+        }
+        text(code, "text/plain; charset=utf-8", body)
+    }
+
+    /// The configuration without the repositories that a visitor may not see; none if he shows something that is good
+    /// for nothing, or if there is nothing for him.
+    fn shown_to(&self, visitor: &Visitor) -> Option<Config> {
+        let mut config = self.config.clone();
+        config.repo.retain(|id, _| self.doors.lets(visitor, id));
+        let mut locked = config.repo.keys().filter(|id| self.doors.is_locked(id));
+        let opens = !visitor.shows_something || locked.next().is_some();
+        let sees = !config.repo.is_empty() || self.config.repo.is_empty();
+        (opens && sees).then_some(config)
+    }
+
+    /// `/mirror.repo` for a visitor: with his token where it is wanted, and a word about what he does not see.
+    fn repo_file(&self, shown: &Config, status: &Status, url: &str, visitor: &Visitor) -> String {
+        let login = visitor.login();
+        let login = login.map(|login| (login.user.as_str(), login.token.as_str()));
+        let mut text = status::repo_file_for(shown, status, url, login);
+        if shown.repo.len() < self.config.repo.len() {
+            text.push_str("\n# Who has a token sees more: curl -u USER:TOKEN ");
+            text.push_str(&format!("{}/mirror.repo\n", url.trim_end_matches('/')));
+        }
+        text
+    }
+
+    /// What an operator may not have meant.
+    fn tell_what_is_open(&self, local: SocketAddr, printer: &Printer) {
+        let url = self.config.mirror.url.as_deref().unwrap_or_default();
+        let in_clear = !self.doors.is_tls() && !url.starts_with("https://");
+        if self.doors.are_locked() && in_clear && !local.ip().is_loopback() {
+            printer.err(
+                "warning: tokens come unencrypted, whoever listens has them: set serve.tls_cert, or mirror.url to the \
+                 https:// address of the web server in front",
+            );
+        }
+        for file in self.doors.empty_files() {
+            printer.err(&format!(
+                "warning: {file}: no token is in it: nobody comes in"
+            ));
+        }
+        if self.doors.is_tls() && url.starts_with("http://") {
+            printer.err(&format!(
+                "warning: mirror.url = {url}: TLS is spoken here: /mirror.repo leads clients astray unless another web \
+                 server is there"
+            ));
+        }
+        let key = self.config.serve.tls_key.as_deref();
+        if let Some(key) = key.filter(|key| repo_client::is_open_to_all(key)) {
+            let word = cli_kit::shell_word(&key.to_string_lossy());
+            printer.err(&format!(
+                "warning: serve.tls_key: everybody may read the key: `chmod o-r {word}`"
+            ));
+        }
+    }
+
+    fn scheme(&self) -> &'static str {
+        match self.doors.is_tls() {
+            true => "https",
+            false => "http",
+        }
     }
 
     fn own_metrics(&self, out: &mut String) {
@@ -302,10 +491,8 @@ impl Server {
         };
         let host = host.filter(plain).map(str::to_owned);
         let host = host.or_else(|| local.map(|address| address.to_string()));
-        format!(
-            "http://{}",
-            host.unwrap_or_else(|| self.config.serve.listen.clone())
-        )
+        let host = host.unwrap_or_else(|| self.config.serve.listen.clone());
+        format!("{}://{host}", self.scheme())
     }
 
     async fn file(&self, request: &Request<Incoming>, path: &str) -> HttpAnswer {
@@ -324,11 +511,10 @@ impl Server {
     async fn dated(
         &self,
         request: &Request<Incoming>,
-        date: &str,
-        repo: &str,
-        path: &str,
+        visitor: &Visitor,
+        (date, repo, path): (&str, &str, &str),
     ) -> HttpAnswer {
-        if !self.config.repo.contains_key(repo) || manifest::date_end(date).is_none() {
+        if !self.config.repo.contains_key(repo) {
             return refusal(StatusCode::NOT_FOUND, "no such snapshot");
         }
         let (layout, id, word) = (self.layout.clone(), repo.to_owned(), date.to_owned());
@@ -336,11 +522,25 @@ impl Server {
         match found.await {
             Ok(Ok(stamp)) => {
                 let path = format!("snapshots/{repo}/{stamp}/{path}");
-                send(request, self.layout.public(), &path, &path).await
+                match send(request, self.layout.public(), &path, &path).await {
+                    answer if answer.status() == StatusCode::NOT_FOUND => {
+                        let path = path.trim_end_matches('/');
+                        let folder = self.folder(request, visitor, path).await;
+                        folder.unwrap_or(answer)
+                    }
+                    answer => answer,
+                }
             }
             _ => refusal(StatusCode::NOT_FOUND, "no snapshot of that day or before"),
         }
     }
+}
+
+fn unreadable() -> HttpAnswer {
+    refusal(
+        StatusCode::INTERNAL_SERVER_ERROR,
+        "the mirror's state cannot be read",
+    )
 }
 
 /// Opens and sends a file below `root`; `shown` is what clients call it.

@@ -6,11 +6,10 @@
 //! judged: an error page, a poisoned or a half object can never be stored. If upstream is away the
 //! last whole set is served, and every package that is in the store.
 
-use std::collections::HashSet;
-use std::collections::hash_map::{Entry, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::{Duration, Instant};
 
 use cli_kit::{OutputMode, Printer};
@@ -22,23 +21,22 @@ use tokio::sync::Semaphore;
 
 use super::answer::{HttpAnswer, refusal};
 use super::evict::{self, Keep};
+use super::turns::{Fetching, Turns};
 use crate::config::{Config, LimitSection, RepoMode};
 use crate::error::{Error, Result};
-use crate::fetch::{FetchJob, Fetcher, FileUrls, urls};
+use crate::fetch::{FetchJob, Fetcher};
 use crate::layout::{self, Layout, MAX_INDEX};
 use crate::manifest::{self, asked};
 use crate::observer::TerminalObserver;
 use crate::report::RepoOutcome;
 use crate::store::{self, Store};
 use crate::trust::PackageTrust;
-use crate::upstream::{self, UpstreamQuery};
+use crate::upstream::{self, FileUrls, UpstreamQuery};
 
 /// A failure is remembered so long: a thousand clients must not ask upstream a thousand times.
 const REMEMBER_FAILURE: Duration = Duration::from_secs(2);
 /// How long a client waits for upstream's index while there is an older set to be shown.
 const PATIENCE: Duration = Duration::from_secs(5);
-/// How long a repository waits for a file that another one is fetching before it asks its own servers.
-const SHARED_PATIENCE: Duration = Duration::from_secs(3);
 /// Most rounds over all servers after the first: a client waits, and asks again itself.
 const MAX_RETRIES: u32 = 1;
 /// Former sets that clients under way may still ask for.
@@ -71,6 +69,8 @@ struct Set {
 struct Shown {
     sets: Vec<Arc<Set>>,
     asked: Option<Instant>,
+    /// Why there is no set at all, lately.
+    failed: Option<(Instant, String)>,
 }
 
 /// One lock per file that is being fetched; below it how it failed lately.
@@ -89,10 +89,7 @@ pub(super) struct Shared {
     layout: Layout,
     store: Store,
     client: Client,
-    /// How many repositories are fetching a file: several may list the same one.
-    under_way: Mutex<HashMap<Digest, usize>>,
-    /// One of them has ended.
-    landed: Condvar,
+    fetching: Fetching,
 }
 
 impl Shared {
@@ -101,50 +98,8 @@ impl Shared {
             layout: layout.clone(),
             store: Store::open(&layout.proxied())?,
             client,
-            under_way: Mutex::default(),
-            landed: Condvar::new(),
+            fetching: Fetching::default(),
         })
-    }
-
-    fn under_way(&self) -> MutexGuard<'_, HashMap<Digest, usize>> {
-        self.under_way
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Waits for a file that another repository is fetching, but no longer than [`SHARED_PATIENCE`]: its servers may be
-    /// slow, or may have no such file. Says that this one fetches it now.
-    fn begin(&self, digest: Digest) -> UnderWay<'_> {
-        let wait = |busy: &mut HashMap<Digest, usize>| busy.contains_key(&digest);
-        let (mut busy, _) = self
-            .landed
-            .wait_timeout_while(self.under_way(), SHARED_PATIENCE, wait)
-            .unwrap_or_else(PoisonError::into_inner);
-        *busy.entry(digest).or_default() += 1;
-        UnderWay {
-            shared: self,
-            digest,
-        }
-    }
-}
-
-/// A file that a repository is fetching, until this is dropped.
-struct UnderWay<'a> {
-    shared: &'a Shared,
-    digest: Digest,
-}
-
-impl Drop for UnderWay<'_> {
-    fn drop(&mut self) {
-        let mut busy = self.shared.under_way();
-        if let Entry::Occupied(mut count) = busy.entry(self.digest) {
-            *count.get_mut() -= 1;
-            if *count.get() == 0 {
-                count.remove();
-            }
-        }
-        drop(busy);
-        self.shared.landed.notify_all();
     }
 }
 
@@ -157,6 +112,7 @@ pub(super) struct Proxy {
     expire: Duration,
     keep: Keep,
     shown: Mutex<Shown>,
+    turns: Turns,
     refreshing: Mutex<()>,
     renewing: AtomicBool,
     /// Clients that wait for upstream at once; more of them wait without a thread.
@@ -185,6 +141,7 @@ impl Proxy {
                 bytes: config.serve.proxy_quota.0,
             },
             shown: Mutex::default(),
+            turns: Turns::default(),
             refreshing: Mutex::default(),
             renewing: AtomicBool::new(false),
             places: Arc::new(Semaphore::new(places(config))),
@@ -227,6 +184,17 @@ impl Proxy {
         Ok(self.last().unwrap_or(last))
     }
 
+    /// The packages that upstream lists, by path, and their bytes; none before a client has asked.
+    pub(super) fn listed(&self) -> Vec<(String, u64)> {
+        let Some(set) = self.last() else {
+            return Vec::new();
+        };
+        let packages = set.files.iter().filter(|(_, known)| known.package);
+        packages
+            .map(|(path, known)| (path.clone(), known.size.unwrap_or(0)))
+            .collect()
+    }
+
     fn last(&self) -> Option<Arc<Set>> {
         self.shown().sets.last().cloned()
     }
@@ -245,6 +213,11 @@ impl Proxy {
         if let Some(set) = self.last().filter(|_| self.is_fresh()) {
             return Ok(set);
         }
+        if let Some((then, why)) = &self.shown().failed
+            && then.elapsed() < REMEMBER_FAILURE
+        {
+            return Err(Error::repository(self.id(), why.as_str()));
+        }
         let asked = self.ask(true);
         let error = asked.as_ref().err().map(tracing::field::display);
         tracing::debug!(repo = self.id(), error, "upstream was asked for its index");
@@ -256,9 +229,15 @@ impl Proxy {
             (Ok(set), _) => set,
             (Err(_), Some(last)) => return Ok(last),
             // Upstream is away and this process is young: what a former one left.
-            (Err(error), None) => self.ask(false).map_err(|_| error)?,
+            (Err(error), None) => self.ask(false).map_err(|_| {
+                let (text, name) = (error.to_string(), format!("repository {}: ", self.id()));
+                let why = text.strip_prefix(&name).unwrap_or(&text).to_owned();
+                self.shown().failed = Some((Instant::now(), why));
+                error
+            })?,
         };
         let mut shown = self.shown();
+        shown.failed = None;
         if shown.sets.last().is_none_or(|last| last.index != set.index) {
             shown.sets.push(Arc::clone(&set));
             let surplus = shown.sets.len().saturating_sub(FORMER_SETS);
@@ -275,16 +254,14 @@ impl Proxy {
             Err(Error::Damaged { .. }) => manifest::RepoState::default(),
             other => other?,
         };
-        state.last_try = super::now();
-        state.error = error.map(ToString::to_string);
-        if error.is_none() {
-            state.last_success = state.last_try;
-        }
         let outcome = match error {
             None => RepoOutcome::NothingNew,
             Some(_) => RepoOutcome::Failed,
         };
-        state.outcome = outcome.word().to_owned();
+        state.ended(outcome.word(), error.map(ToString::to_string), super::now());
+        if error.is_none() {
+            state.last_success = state.last_try;
+        }
         manifest::write_state(layout, self.id(), &state)
     }
 
@@ -318,7 +295,7 @@ impl Proxy {
         let mut files = HashMap::new();
         for package in upstream::list(&set)?.packages {
             let known = Known {
-                urls: urls(&set, &package.location, package.base.as_deref()),
+                urls: package.urls(&set),
                 size: Some(package.size),
                 announced: None,
                 digest: package.digest,
@@ -330,7 +307,7 @@ impl Proxy {
             if let Some(digest) = record.checksum {
                 let path = record.href.as_str().to_owned();
                 let known = Known {
-                    urls: urls(&set, &path, record.base.as_deref()),
+                    urls: upstream::urls(&set, &path, record.base.as_deref()),
                     size: None,
                     announced: record.size,
                     digest,
@@ -444,7 +421,7 @@ impl Proxy {
             let why = &late.why;
             return Err(Error::repository(self.id(), format!("{path}: {why}")));
         }
-        let under_way = self.shared.begin(known.digest);
+        let under_way = self.shared.fetching.begin(known.digest);
         let result = self.fetch(set, path, known);
         drop(under_way);
         if let Err(error) = &result {
@@ -514,7 +491,7 @@ impl Proxy {
 
 /// Only the index says whether there is something new; the rest is immutable.
 fn is_index(path: &str) -> bool {
-    path.starts_with("repodata/repomd.xml")
+    path.starts_with(layout::INDEX)
 }
 
 /// How many clients of one repository may wait for upstream with a thread each.
@@ -535,10 +512,13 @@ pub(super) async fn fetch(
         Ok(Some(place)) => Ok(Ok(Some(place))),
         _ => {
             let (ours, name) = (Arc::clone(proxy), path.to_owned());
+            let waiting = proxy.turns.of(path);
+            let turn = Arc::clone(&waiting.turn).lock_owned().await;
             // It is never closed.
             let place = Arc::clone(&proxy.places).acquire_owned().await;
+            // Whoever asked may go: what is begun for him is finished for the others.
             let work = move || {
-                let _place = place;
+                let _held = (place, turn, waiting);
                 ours.find(&name)
             };
             tokio::task::spawn_blocking(work).await

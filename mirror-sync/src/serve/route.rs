@@ -19,6 +19,8 @@ pub(crate) enum Route {
     RepoFile,
     /// `/healthz`.
     Health,
+    /// `/search`.
+    Search,
     /// A file below `public/`.
     File(String),
     /// `/@DATE/REPO/PATH`: the repository as it was.
@@ -42,6 +44,7 @@ pub(crate) fn route(raw: &str) -> Option<Route> {
         "metrics" => return Some(Route::Metrics),
         "mirror.repo" => return Some(Route::RepoFile),
         "healthz" => return Some(Route::Health),
+        "search" => return Some(Route::Search),
         _ => {}
     }
     if !is_plain(path) {
@@ -49,7 +52,7 @@ pub(crate) fn route(raw: &str) -> Option<Route> {
     }
     if let Some(rest) = path.strip_prefix('@') {
         let (date, rest) = rest.split_once('/')?;
-        let (repo, path) = rest.split_once('/')?;
+        let (repo, path) = rest.split_once('/').unwrap_or((rest, ""));
         return Some(Route::Dated {
             date: date.to_owned(),
             repo: repo.to_owned(),
@@ -104,7 +107,6 @@ mod tests {
             "",
             "base",
             "/@2026-01-01",
-            "/@2026-01-01/base",
         ] {
             assert_eq!(route(bad), None, "{bad}");
         }

@@ -78,7 +78,7 @@ fn offers(run: &SyncRun<'_>, repo: &mut Repo, set: &MetadataSet) -> Vec<Offer> {
     let bytes = match found {
         Ok(bytes) => bytes,
         Err(error) => {
-            let is_none = |cause: &Cause| matches!(cause, Cause::Status(403 | 404 | 410));
+            let is_none = |cause: &Cause| matches!(cause.status(), Some(403 | 404 | 410));
             let repo_client::Error::Transfer { failures, .. } = &error else {
                 return Vec::new();
             };
@@ -102,7 +102,12 @@ fn job(set: &MetadataSet, offer: &Offer) -> FetchJob {
     FetchJob {
         size: Some(offer.size),
         access: once(set),
-        ..FetchJob::new(set, offer.href.as_str(), None, offer.digest)
+        ..FetchJob::new(
+            set,
+            offer.href.as_str(),
+            upstream::urls(set, offer.href.as_str(), None),
+            offer.digest,
+        )
     }
 }
 

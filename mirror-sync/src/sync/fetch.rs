@@ -19,7 +19,7 @@ use crate::fetch::{FetchJob, Transferred};
 use crate::report::RunReport;
 use crate::seed::Seeds;
 use crate::store;
-use crate::upstream::Refused;
+use crate::upstream::{Listed, Refused};
 
 /// How often upstream may be published anew while its files are fetched.
 const MAX_LOOKS: u32 = 3;
@@ -84,6 +84,20 @@ fn room(run: &SyncRun<'_>, planned: &Planned, taken: u64) -> Result<u64> {
             format!("{root}: not enough space: {} are free", iec_size(free)),
             needed,
         );
+    }
+    let quota = planned.quota();
+    if quota > 0 {
+        let (had, all) = planned.stored_bytes(run)?;
+        if all > quota {
+            let (id, quota) = (planned.id(), iec_size(quota));
+            let what = format!(
+                "repo.{id}.quota of {quota}: its snapshots take {}, with what would come {}; select less, or keep fewer \
+                 snapshots (mirror.keep_snapshots)",
+                iec_size(had),
+                iec_size(all)
+            );
+            return Err(Error::repository(id, what));
+        }
     }
     let quota = run.config.mirror.quota.0;
     if quota > 0 {
@@ -324,11 +338,16 @@ impl Whole {
         let Some((what, why)) = refused.iter().chain(missing).next() else {
             return Ok(Self { repo, wanted });
         };
+        let astray = |one: &&Listed| one.href.is_some() && one.location == *what;
+        let way = wanted.packages.iter().find(astray).map(|package| {
+            let (id, name) = (&repo.id, &package.nevra.name);
+            format!("; add {name:?} to select.exclude of [repo.{id}] to go on without it")
+        });
         let error = Error::Partial {
             repo: repo.id.clone(),
             missing: refused.len() + missing.len(),
             wanted: files + refused.len(),
-            first: format!("{what}: {why}"),
+            first: format!("{what}: {why}{}", way.unwrap_or_default()),
         };
         repo.report.failed.extend(missing.iter().cloned());
         Err(Box::new(Lacking {

@@ -8,7 +8,7 @@ use rpm_repo::repomd::RepomdRecord;
 use super::repo::Repo;
 use crate::fetch::FetchJob;
 use crate::store::digest_text;
-use crate::upstream::Listed;
+use crate::upstream::{self, Listed};
 
 /// A package; those with priority 0 come first.
 pub(super) fn package(repo: &Repo, set: &MetadataSet, package: &Listed, priority: u32) -> FetchJob {
@@ -19,12 +19,7 @@ pub(super) fn package(repo: &Repo, set: &MetadataSet, package: &Listed, priority
         announced: Some(package.size),
         priority,
         trust: (!known).then(|| Arc::clone(&repo.trust)),
-        ..FetchJob::new(
-            set,
-            &package.location,
-            package.base.as_deref(),
-            package.digest,
-        )
+        ..FetchJob::new(set, &package.location, package.urls(set), package.digest)
     }
 }
 
@@ -37,9 +32,9 @@ fn is_judged(repo: &Repo, digest: &str) -> bool {
 
 /// A part of the metadata; none if the index gives it no digest of a known kind.
 pub(super) fn record(set: &MetadataSet, record: &RepomdRecord) -> Option<FetchJob> {
-    let (path, base) = (record.href.as_str(), record.base.as_deref());
+    let urls = upstream::urls(set, record.href.as_str(), record.base.as_deref());
     Some(FetchJob {
         announced: record.size,
-        ..FetchJob::new(set, path, base, record.checksum?)
+        ..FetchJob::new(set, &record.href_here(), urls, record.checksum?)
     })
 }

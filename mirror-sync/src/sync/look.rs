@@ -6,10 +6,10 @@ use super::repo::{Repo, RepoStep};
 use super::{SyncRun, deltas};
 use crate::error::{Error, Result};
 use crate::layout::{self, CURRENT};
-use crate::manifest::{self, Manifest, SnapshotFile};
+use crate::manifest::{self, Ahead, Manifest, SnapshotFile};
 use crate::report::RepoOutcome;
 use crate::store::digest_text;
-use crate::upstream::{self, PrimaryList, Upstream, UpstreamQuery};
+use crate::upstream::{self, Listed, PrimaryList, Upstream, UpstreamQuery};
 
 /// A repository whose upstream has something new.
 pub(super) struct Looked {
@@ -26,7 +26,10 @@ enum UpstreamNews {
 
 pub(super) fn look(run: &SyncRun<'_>, mut repo: Repo) -> RepoStep<Looked> {
     match ask(run, &mut repo) {
-        Ok(UpstreamNews::New(upstream)) => Ok(Looked::new(repo, upstream)),
+        Ok(UpstreamNews::New(upstream)) => {
+            note_ahead(run, &mut repo, &digest_text(&upstream.set.repomd_digest));
+            Ok(Looked::new(repo, upstream))
+        }
         Ok(UpstreamNews::Known(set)) => Err(repo.end(run, RepoOutcome::NothingNew, Some(set))),
         Err(error) => Err(repo.fail(run, &error, None)),
     }
@@ -112,13 +115,21 @@ fn ask(run: &SyncRun<'_>, repo: &mut Repo) -> Result<UpstreamNews> {
              unpacks to; the file itself is right and was read"
         ));
     }
-    repo.elsewhere = packages.iter().any(|package| package.base.is_some());
-    if repo.elsewhere && repo.section.select.is_everything() {
+    let records = &set.repomd.records;
+    let what = if packages.iter().any(Listed::lies_elsewhere) {
+        Some("packages lie elsewhere")
+    } else if records.iter().any(|record| record.base.is_some()) {
+        Some("metadata lie elsewhere")
+    } else {
+        None
+    };
+    if let (Some(what), true, 0) = (what, repo.section.select.is_everything(), repo.looked_again) {
         let id = &repo.id;
         run.printer.err(&format!(
-            "{id}: upstream's packages lie elsewhere (xml:base): the metadata are made here, where they lie in the mirror"
+            "{id}: upstream's {what}: the metadata are made here, where they lie in the mirror"
         ));
     }
+    repo.elsewhere = what.is_some() || !refused.is_empty();
     Ok(UpstreamNews::New(Upstream {
         set,
         packages,
@@ -145,6 +156,17 @@ fn with_primary(
     // Upstream may have been published anew meanwhile.
     refuse_older(run, repo, &whole, older)?;
     Ok(whole)
+}
+
+/// Remembers that upstream has something which clients do not see yet.
+fn note_ahead(run: &SyncRun<'_>, repo: &mut Repo, upstream: &str) {
+    let is_here = repo
+        .current
+        .as_ref()
+        .is_some_and(|one| is_of(one, upstream));
+    let since = |ahead: &Ahead| ahead.since;
+    let since = repo.state.ahead.as_ref().map_or(run.now, since);
+    repo.state.ahead = (!is_here).then_some(Ahead { since, packages: 0 });
 }
 
 /// Whether a set is of this index, and whole.

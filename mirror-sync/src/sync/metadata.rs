@@ -11,7 +11,7 @@ use super::select::WantedSet;
 use crate::error::Result;
 use crate::layout::{self, MAX_INDEX};
 use crate::manifest::{self, FORMAT, Manifest, SnapshotFile};
-use crate::regenerate::{self, MetadataOrder, stored_size};
+use crate::regenerate::{self, MetadataOrder, MetadataSource, stored_size};
 use crate::store::digest_text;
 use crate::trust;
 use crate::upstream::{self, Listed};
@@ -65,6 +65,7 @@ pub(super) fn manifest(
         packages: packages.len(),
         bytes: files.iter().map(|file| file.size).sum(),
         files,
+        sources: Vec::new(),
         deltas: Vec::new(),
     })
 }
@@ -73,9 +74,8 @@ fn make(run: &SyncRun<'_>, set: &MetadataSet, keep: BTreeSet<&str>) -> Result<Ve
     let key = run.config.mirror.sign_key.as_deref();
     let key = key.map(trust::signing_key).transpose()?;
     regenerate::write(&MetadataOrder {
-        set,
+        sources: &[MetadataSource { set, keep: &keep }],
         store: &run.store,
-        keep: &keep,
         work: &run.layout.partial().join(format!("metadata-{}", set.repo)),
         key: key.as_ref(),
         now: run.now,
@@ -101,7 +101,7 @@ fn copy(run: &SyncRun<'_>, repo: &Repo, set: &MetadataSet) -> Result<Vec<Snapsho
     let index = set.dir.join("repomd.xml");
     let bytes = layout::read(&index, MAX_INDEX)?;
     let put = |path: &str, data: &[u8]| regenerate::put(&run.store, path, data);
-    entries.push(put("repodata/repomd.xml", &bytes)?);
+    entries.push(put(layout::INDEX, &bytes)?);
     if let Some(signature) = signature(run, repo, set, &bytes)? {
         entries.push(put("repodata/repomd.xml.asc", &signature)?);
         if let Some(key) = beside(run, set, "repomd.xml.key") {
@@ -142,7 +142,7 @@ fn signature(
 }
 
 /// A name for a snapshot made now: never one that exists, never before the last.
-fn free_stamp(run: &SyncRun<'_>, id: &str) -> Result<String> {
+pub(super) fn free_stamp(run: &SyncRun<'_>, id: &str) -> Result<String> {
     let last = manifest::stamps(&run.layout, id)?.pop().unwrap_or_default();
     let mut at = run.now;
     loop {

@@ -12,12 +12,15 @@ mod deltas;
 mod fetch;
 mod jobs;
 mod look;
+pub(crate) mod merge;
 mod metadata;
+mod news;
 mod offers;
 mod plan;
 mod publish;
 mod repo;
 mod select;
+mod servers;
 mod solve;
 #[cfg(test)]
 mod tests;
@@ -37,7 +40,7 @@ use crate::fetch::Fetcher;
 use crate::layout::Layout;
 use crate::manifest::Manifest;
 use crate::observer::TerminalObserver;
-use crate::publish::Publisher;
+use crate::publish::{Publisher, Remotes};
 use crate::report::RunReport;
 use crate::store::Store;
 use crate::trust::{self, PackageTrust};
@@ -103,6 +106,15 @@ impl SyncRun<'_> {
             layout: &self.layout,
             store: &self.store,
             now: self.now,
+        }
+    }
+
+    /// What brings the places on other servers to what this mirror shows.
+    pub(crate) fn remotes(&self) -> Remotes<'_> {
+        Remotes {
+            publisher: self.publisher(),
+            client: &self.client,
+            printer: self.printer,
         }
     }
 
@@ -177,7 +189,8 @@ pub(crate) fn run(run: &SyncRun<'_>) -> Result<RunReport> {
 
 fn chosen(run: &SyncRun<'_>) -> Result<Vec<String>> {
     let known = &run.config.repo;
-    for id in &run.options.only {
+    let named = &run.config.meant(&run.options.only);
+    for id in named {
         if !known.contains_key(id) {
             return Err(Error::Usage(format!(
                 "no repository {id} in the configuration; known: {}",
@@ -185,7 +198,6 @@ fn chosen(run: &SyncRun<'_>) -> Result<Vec<String>> {
             )));
         }
     }
-    let named = &run.options.only;
     let take = |(id, repo): &(&String, &crate::config::RepoSection)| {
         repo.mode == RepoMode::Mirror
             && (named.contains(id) || (named.is_empty() && !repo.disabled))
@@ -195,6 +207,20 @@ fn chosen(run: &SyncRun<'_>) -> Result<Vec<String>> {
         .filter(take)
         .map(|(id, _)| id.clone())
         .collect();
+    let merged = |(id, repo): &(&String, &crate::config::RepoSection)| {
+        let is_meant = named.contains(id) || (named.is_empty() && list.is_empty());
+        repo.mode == RepoMode::Merge && !repo.disabled && is_meant
+    };
+    for (id, _) in known.iter().filter(merged) {
+        let why = format!(
+            "{id} is not filled by sync: `mirror-sync snapshot merge --into {} REPO...` does that",
+            cli_kit::shell_word(id)
+        );
+        if list.is_empty() && !named.is_empty() {
+            return Err(Error::Usage(why));
+        }
+        run.printer.err(&why);
+    }
     let is_filled = |repo: &crate::config::RepoSection| repo.mode != RepoMode::Mirror;
     let others = || known.values().any(|repo| is_filled(repo) && !repo.disabled);
     if list.is_empty() && !(named.is_empty() && others()) {

@@ -1,15 +1,17 @@
 //! The third step: what is going to change, and whether that may be.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 use super::repo::{EndedRepo, Repo, RepoStep};
 use super::select::{Selected, WantedSet};
 use super::{SyncRun, jobs};
 use crate::error::{Error, Result};
 use crate::fetch::FetchJob;
+use crate::manifest;
 use crate::plan;
 use crate::regenerate;
 use crate::report::RepoOutcome;
+use crate::store::digest_text;
 
 /// A repository whose new set the guards let pass.
 pub(super) struct Planned {
@@ -63,6 +65,29 @@ impl Planned {
         self.repo.report.change.to_fetch_bytes
     }
 
+    /// Bytes that the repository may take in the store; 0 is no limit.
+    pub(super) fn quota(&self) -> u64 {
+        self.repo.section.quota.0
+    }
+
+    /// Bytes that its snapshots take in the store, and with the new set; what they share counts once.
+    pub(super) fn stored_bytes(&self, run: &SyncRun<'_>) -> Result<(u64, u64)> {
+        let mut files = HashMap::new();
+        for stamp in manifest::stamps(&run.layout, self.id())? {
+            // One that was lost is told elsewhere.
+            if let Ok(manifest) = manifest::read(&run.layout, self.id(), &stamp) {
+                let all = manifest.files.into_iter().chain(manifest.deltas);
+                files.extend(all.map(|file| (file.digest, file.size)));
+            }
+        }
+        let had = files.values().sum();
+        for job in self.jobs() {
+            let bytes = job.announced.unwrap_or(0);
+            files.entry(digest_text(&job.digest)).or_insert(bytes);
+        }
+        Ok((had, files.values().sum()))
+    }
+
     /// All files that the store must have.
     pub(super) fn jobs(&self) -> Vec<FetchJob> {
         let (repo, set) = (&self.repo, &self.wanted.set);
@@ -108,6 +133,9 @@ impl Planned {
         let change = &mut repo.report.change;
         change.packages = names.len();
         (change.added, change.removed) = (added, removed);
+        if let Some(ahead) = &mut repo.state.ahead {
+            ahead.packages = names.len();
+        }
         if !run.options.allow_delete {
             let guarded = plan::guard(&repo.id, &run.config.mirror, current, gone, names.len());
             guarded.map_err(|mut error| {

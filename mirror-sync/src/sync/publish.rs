@@ -6,7 +6,7 @@ use super::fetch::Whole;
 use super::metadata::{self, SnapshotPart};
 use super::repo::{EndedRepo, Repo, RepoStep};
 use super::select::WantedSet;
-use super::{SyncRun, offers};
+use super::{SyncRun, news, offers};
 use crate::error::Result;
 use crate::manifest::Manifest;
 use crate::report::RepoOutcome;
@@ -24,11 +24,15 @@ pub(super) struct Published {
 
 pub(super) fn publish(run: &SyncRun<'_>, whole: Whole) -> RepoStep<Published> {
     let (mut repo, wanted) = whole.into_parts();
+    let before = repo.current.take();
     let published =
         metadata::manifest(run, &repo, &wanted, SnapshotPart::Whole).and_then(|mut made| {
             offers::offer_deltas(run, &mut made)?;
-            show(run, &mut repo, &wanted.set, &made)
+            show(run, &mut repo, &wanted.set, &made)?;
+            news::note(run, &mut repo, before.as_ref(), &made);
+            Ok(())
         });
+    repo.current = before;
     let set = wanted.set;
     match published {
         Ok(()) => Ok(Published { repo, set }),

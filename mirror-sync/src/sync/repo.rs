@@ -7,7 +7,7 @@ use repo_client::MetadataSet;
 use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_repo::repomd::RepomdRecord;
 
-use super::SyncRun;
+use super::{SyncRun, servers};
 use crate::config::RepoSection;
 use crate::error::{Error, Result};
 use crate::layout::CURRENT;
@@ -35,7 +35,8 @@ pub(super) struct Repo {
     pub(super) locked: Option<LockedSet>,
     /// How often upstream was asked once more because files of its set were missing.
     pub(super) looked_again: u32,
-    /// Whether upstream's packages lie elsewhere (`xml:base`), by its metadata.
+    /// Whether upstream's metadata do not stand alone: they name what lies elsewhere (`xml:base`, `..`), or what cannot be
+    /// taken.
     pub(super) elsewhere: bool,
     pub(super) report: RepoReport,
 }
@@ -157,7 +158,6 @@ impl Repo {
         set: Option<MetadataSet>,
     ) -> Box<EndedRepo> {
         self.report.fail(error);
-        self.state.error.clone_from(&self.report.error);
         self.leave(run, set)
     }
 
@@ -173,14 +173,24 @@ impl Repo {
         if self.state.rolled_back_from(CURRENT).is_none() {
             self.state.last_success = run.now;
         }
-        self.state.error = None;
+        self.state.ahead = None;
         self.leave(run, set)
     }
 
     /// Keeps what is to be remembered, unless the run only tells.
     fn leave(mut self, run: &SyncRun<'_>, set: Option<MetadataSet>) -> Box<EndedRepo> {
-        self.state.last_try = run.now;
-        self.state.outcome = self.report.outcome.word().to_owned();
+        let was_published = self.report.outcome == RepoOutcome::New;
+        let (packages, bytes) = match &self.current {
+            _ if was_published => (self.report.change.packages, self.report.change.bytes),
+            Some(current) => (current.packages, current.bytes),
+            None => (0, 0),
+        };
+        (self.report.published_packages, self.report.published_bytes) = (packages, bytes);
+        if !run.options.dry_run {
+            servers::note(run, &mut self, set.as_ref());
+        }
+        let (outcome, error) = (self.report.outcome, self.report.error.clone());
+        self.state.ended(outcome.word(), error, run.now);
         if !run.options.dry_run
             && let Err(error) = manifest::write_state(&run.layout, &self.id, &self.state)
             && self.report.error.is_none()

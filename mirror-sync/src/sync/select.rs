@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use cli_kit::counted;
 use repo_client::MetadataSet;
 
 use super::look::Looked;
@@ -10,14 +11,19 @@ use super::solve::{self, SolverCandidate};
 use super::{SyncRun, fetch, jobs};
 use crate::config;
 use crate::error::{Error, Result};
-use crate::plan::select;
+use crate::plan::{groups, select};
 use crate::regenerate;
 use crate::report::{RepoOutcome, RunReport};
 use crate::store::digest_text;
 use crate::upstream::{self, Listed, Refused, Upstream};
 use rpm_pkg::nevra::Nevra;
 use rpm_repo::compress::Doubt;
+use rpm_repo::comps;
 use rpm_repo::lock::LockedPackage;
+use rpm_repo::xml::XmlLimits;
+
+/// Most packages that are named as left out.
+const MAX_TOLD: usize = 10;
 
 /// A repository of which it is known what is wanted.
 pub(super) struct Selected {
@@ -80,7 +86,11 @@ pub(super) fn select(
 fn filter(run: &SyncRun<'_>, looked: Looked, report: &mut RunReport) -> RepoStep<Selected> {
     let (mut repo, mut upstream) = looked.into_parts();
     let kept = fetch_parts(run, &repo, &mut upstream.set, report)
-        .and_then(|()| passing(run, &repo, &upstream));
+        .and_then(|()| passing(run, &repo, &upstream))
+        .and_then(|kept| {
+            take_groups(run, &mut repo, &upstream, &kept)?;
+            Ok(kept)
+        });
     let Upstream {
         set,
         mut packages,
@@ -90,7 +100,10 @@ fn filter(run: &SyncRun<'_>, looked: Looked, report: &mut RunReport) -> RepoStep
         Ok(kept) => {
             let mut kept = kept.into_iter();
             packages.retain(|_| kept.next().unwrap_or(false));
-            let mut refused = still_refused(&repo, refused);
+            if let Err(error) = leave_out(run, &repo, refused, packages.is_empty()) {
+                return Err(repo.fail(run, &error, Some(set)));
+            }
+            let mut refused = Refused::new();
             if let Some(locked) = &repo.locked {
                 let own = |package: &LockedPackage| package.repo == repo.id;
                 refused.extend(locked.missing(packages.iter(), own));
@@ -108,21 +121,37 @@ fn filter(run: &SyncRun<'_>, looked: Looked, report: &mut RunReport) -> RepoStep
     }
 }
 
-/// The packages that cannot be taken, but for those that are not wanted anyway, with the way out.
-fn still_refused(repo: &Repo, refused: Vec<(Nevra, String)>) -> Refused {
-    let wanted = refused
+/// Says which packages cannot be taken, but for those that are not wanted anyway: each bad record costs its own package.
+///
+/// # Errors
+/// There is no other package.
+fn leave_out(
+    run: &SyncRun<'_>,
+    repo: &Repo,
+    refused: Vec<(Nevra, String)>,
+    none_left: bool,
+) -> Result<()> {
+    let id = &repo.id;
+    let wanted: Refused = refused
         .into_iter()
         .filter(|(nevra, _)| select::passes(nevra, &repo.section.select))
-        .filter(|(nevra, _)| {
-            let mut locked = repo.locked.iter();
-            locked.all(|locked| locked.has_name(&nevra.to_string()))
-        });
-    let told = |(nevra, why): (Nevra, String)| {
-        let (id, name) = (&repo.id, &nevra.name);
-        let way = format!("add {name:?} to select.exclude of [repo.{id}] to go on without it");
-        (nevra.to_string(), format!("{why}; {way}"))
-    };
-    wanted.map(told).collect()
+        .map(|(nevra, why)| (nevra.to_string(), why))
+        .filter(|(name, _)| repo.locked.iter().all(|locked| locked.has_name(name)))
+        .collect();
+    if let (true, Some((name, why))) = (none_left, wanted.first()) {
+        let what = format!("no package can be taken: {name}: {why}");
+        return Err(Error::repository(id, what));
+    }
+    for (name, why) in wanted.iter().take(MAX_TOLD) {
+        run.printer
+            .err(&format!("{id}: warning: {name} is left out: {why}"));
+    }
+    if let Some(more) = wanted.len().checked_sub(MAX_TOLD).filter(|more| *more > 0) {
+        let more = counted(more as u64, "package");
+        run.printer
+            .err(&format!("{id}: warning: {more} more left out for the like"));
+    }
+    Ok(())
 }
 
 /// Gets the parts that selecting needs: all that are kept where something is left out.
@@ -151,6 +180,62 @@ fn fetch_parts(
             first: format!("{path}: {why}"),
         }),
     }
+}
+
+/// Adds the packages of the groups that are selected to the list of packages.
+fn take_groups(
+    run: &SyncRun<'_>,
+    repo: &mut Repo,
+    upstream: &Upstream,
+    kept: &[bool],
+) -> Result<()> {
+    let asked = &repo.section.select.groups;
+    if asked.is_empty() {
+        return Ok(());
+    }
+    let repomd = &upstream.set.repomd;
+    let record = repomd.record("group").or(repomd.record("group_gz"));
+    let none = "groups are selected, but upstream publishes none (no comps)";
+    let record = record.ok_or_else(|| Error::repository(&repo.id, none))?;
+    let stream = upstream::open(&solve::stored(run, record), record, &Doubt::default())?;
+    let comps = comps::read(&repo.id, stream, &XmlLimits::default())?;
+    let names = groups::packages(&comps, asked).map_err(|why| {
+        let what = format!("select.groups: {why}");
+        Error::repository(&repo.id, what)
+    })?;
+    let here: BTreeSet<&str> = upstream
+        .packages
+        .iter()
+        .zip(kept)
+        .filter_map(|(package, kept)| kept.then_some(package.nevra.name.as_str()))
+        .collect();
+    let (there, absent): (Vec<String>, Vec<String>) = names
+        .into_iter()
+        .partition(|name| here.contains(name.as_str()));
+    if !absent.is_empty() {
+        let (id, more) = (&repo.id, absent.len().saturating_sub(MAX_TOLD));
+        let list: Vec<&str> = absent.iter().take(MAX_TOLD).map(String::as_str).collect();
+        let more = if more > 0 {
+            format!(" and {more} more")
+        } else {
+            String::new()
+        };
+        run.printer.err(&format!(
+            "{id}: the groups that are selected name packages that are not here: {}{more}",
+            list.join(", ")
+        ));
+    }
+    // Asked again after upstream was published anew, the list begins anew.
+    let own = run.config.repo.get(&repo.id);
+    let own = own.map(|section| section.select.packages.clone());
+    let mut list = own.unwrap_or_default();
+    list.extend(there);
+    if list.is_empty() {
+        let what = "select.groups: no package of these groups is here";
+        return Err(Error::repository(&repo.id, what));
+    }
+    repo.section.select.packages = list;
+    Ok(())
 }
 
 /// Which of upstream's packages pass the filters of the configuration.

@@ -12,6 +12,9 @@ use crate::error::Result;
 use crate::plan::closure::{self, Closure, ClosureRequest, SolverSource};
 use crate::upstream::Refused;
 
+/// Most needs that a line names.
+const MAX_NEEDS: usize = 12;
+
 /// One repository as the solver sees it.
 pub(super) struct SolverCandidate<'a> {
     pub(super) id: &'a str,
@@ -43,24 +46,67 @@ pub(super) fn solve(
         let Some(select) = asking.select.filter(|select| !list(select).is_empty()) else {
             continue;
         };
-        let closure = ask(run, candidates, &wish(select, list(select))?, asking.id)?;
+        let wish = wish(run, asking.id, select, list(select))?;
+        let closure = ask(run, candidates, &wish, asking.id)?;
+        tell_assumed(run, asking.id, &closure);
         for (repo, locations) in closure.chosen {
             chosen.locations.entry(repo).or_default().extend(locations);
         }
-        chosen.failed.insert(asking.id.to_owned(), closure.failed);
+        let mut lacking = closure.lacking;
+        let told = |(spec, why): (String, String)| match lacking.remove(&spec) {
+            None => (spec, why),
+            Some(needs) => {
+                let (id, needs) = (asking.id, named(&needs));
+                let way = format!(
+                    "{why}; it lacks {needs}: mirror what has them too, or name what clients have already in select.assume \
+                     of [repo.{id}]"
+                );
+                (spec, way)
+            }
+        };
+        let failed = closure.failed.into_iter().map(told).collect();
+        chosen.failed.insert(asking.id.to_owned(), failed);
     }
     Ok(chosen)
 }
 
-fn wish(select: &SelectSection, specs: &[String]) -> Result<ClosureRequest> {
+/// Says what was taken as given.
+fn tell_assumed(run: &SyncRun<'_>, id: &str, closure: &Closure) {
+    if !closure.assumed.is_empty() {
+        let needs = named(&closure.assumed);
+        run.printer
+            .err(&format!("{id}: taken as given (select.assume): {needs}"));
+    }
+}
+
+/// A list of needs, cut at some length.
+fn named(needs: &BTreeSet<String>) -> String {
+    let first: Vec<&str> = needs.iter().take(MAX_NEEDS).map(String::as_str).collect();
+    match needs.len().saturating_sub(MAX_NEEDS) {
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
+    }
+}
+
+fn wish(
+    run: &SyncRun<'_>,
+    id: &str,
+    select: &SelectSection,
+    specs: &[String],
+) -> Result<ClosureRequest> {
     let foreign = |arch: &&String| !matches!(arch.as_str(), "noarch" | "src" | "nosrc");
-    let arch = select.arch.iter().find(foreign).cloned();
+    let section = run.config.repo.get(id);
+    let member = section.and_then(|section| section.member.as_ref());
+    let of_member = member.and_then(|member| member.vars.get("basearch"));
+    let arch = select.arch.iter().find(foreign).or(of_member).cloned();
     let installed = select.installed.as_deref().map(closure::read_installed);
     Ok(ClosureRequest {
         specs: specs.to_vec(),
         upgrade: false,
         recommends: select.recommends,
         installed: installed.transpose()?.unwrap_or_default(),
+        assume: select.assume.clone(),
+        explain: true,
         arch: arch.unwrap_or_else(|| std::env::consts::ARCH.to_owned()),
     })
 }
@@ -79,7 +125,9 @@ fn ask(
         .map(|one| move |location: &str| filter(one, location))
         .collect();
     let mut sources = Vec::new();
-    for (one, keep) in candidates.iter().zip(&filters) {
+    let goes_with = |one: &SolverCandidate<'_>| run.config.goes_with(asking, one.id);
+    let all = candidates.iter().zip(&filters);
+    for (one, keep) in all.filter(|(one, _)| goes_with(one)) {
         let Some(part) = one.set.part("primary") else {
             continue;
         };

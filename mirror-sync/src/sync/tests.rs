@@ -418,18 +418,24 @@ fn a_whole_set_is_published_and_one_that_lacks_a_file_is_not() {
     );
     let current = shown();
     // No server has the package; upstream's list itself has a fault.
-    for (packages, refused, expected) in [
-        (&["gamma-1-1.noarch"][..], None, "gamma-1-1.noarch.rpm"),
-        (&[], Some("astray-1-1.noarch"), "astray-1-1.noarch: refused"),
+    let none = "no package can be taken: astray-1-1.noarch: refused";
+    for (packages, refused, outcome, expected) in [
+        (
+            &["gamma-1-1.noarch"][..],
+            None,
+            RepoOutcome::Partial,
+            "gamma-1-1.noarch.rpm",
+        ),
+        (&[], Some("astray-1-1.noarch"), RepoOutcome::Failed, none),
     ] {
         let report = carried_out(&stage, packages, |upstream| {
             let fault = |what: &str| (listed(what).nevra, "refused".to_owned());
             upstream.refused.extend(refused.map(fault));
         });
         let error = report.error.unwrap_or_default();
-        assert_eq!(report.outcome, RepoOutcome::Partial, "{error}");
+        assert_eq!(report.outcome, outcome, "{error}");
         assert!(error.contains(expected), "{error}");
-        assert_eq!(report.failed.len(), 1);
+        assert_eq!(report.failed.len(), packages.len());
         assert_eq!(shown(), current, "clients see what they saw");
     }
 }

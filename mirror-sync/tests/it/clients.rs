@@ -144,10 +144,16 @@ fn hooks_get_the_report() {
     let scene = Scene::usual();
     let heard = scene.path("heard");
     scene.config(&format!(
-        "[hooks]\npublished = \"cat > {0}; echo $MIRROR_SYNC_REPO >> {0}\"\nfailure = \"touch {0}.failed\"\n",
+        "[hooks]\npublished = \"cat > {0}; echo $MIRROR_SYNC_REPO >> {0}\"\nfailure = \"touch {0}.failed\"\nsuccess = \"exit 9\"\n",
         heard.display()
     ));
-    scene.sync();
+    let run = scene.sync();
+    assert!(
+        run.err
+            .starts_with("warning: hook success: exit status: 9\n"),
+        "{}",
+        run.err
+    );
     let text = fs::read_to_string(&heard).unwrap();
     assert!(
         text.contains("\"outcome\":\"new\"") && text.ends_with("base\n"),

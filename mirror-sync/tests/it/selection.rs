@@ -9,7 +9,8 @@ use rpm_pkg::digest::{DigestAlgo, Hasher};
 use testkit::gpg::Gpg;
 use testkit::program::Run;
 
-fn rich() -> Scene {
+/// An upstream with updateinfo, comps and debug packages.
+pub(crate) fn rich() -> Scene {
     let scene = Scene::new();
     scene.put("base", "alpha", "1", "Requires: beta");
     scene.put("base", "alpha", "2", "Requires: beta");
@@ -49,7 +50,7 @@ fn rich() -> Scene {
 }
 
 /// Mirrors with a selection and answers what dnf sees.
-fn selected(scene: &Scene, select: &str) -> Vec<String> {
+pub(crate) fn selected(scene: &Scene, select: &str) -> Vec<String> {
     scene.config(&format!("[repo.base.select]\n{select}\n"));
     let run = scene.run(&["sync", "--allow-delete"]);
     assert!(run.code == 0, "{select}: {}{}", run.out, run.err);
@@ -278,7 +279,7 @@ fn metadata_made_here_are_signed_by_the_local_key_and_gpg_agrees() {
     ]);
 }
 
-/// What cannot be taken and is not wanted holds nothing up, and the words that hold it up name that way.
+/// What cannot be had and is not wanted holds nothing up, and the words that hold it up name that way.
 #[test]
 fn a_package_at_a_bad_location_can_be_excluded() {
     let scene = Scene::usual();

@@ -141,9 +141,97 @@ fn row_116_a_slow_upstream_keeps_nobody_else_waiting() {
     let waiting: Vec<TcpStream> = (0..560).map(ask).collect();
     std::thread::sleep(Duration::from_secs(1));
     let began = Instant::now();
-    for path in [package("alpha").as_str(), "/status.json", "/"] {
+    // Another package that is not here yet comes from the same upstream meanwhile.
+    for path in [
+        package("alpha").as_str(),
+        "/status.json",
+        "/",
+        &package("beta"),
+    ] {
         get(path).ends(0);
     }
     assert!(began.elapsed() < Duration::from_secs(5));
-    drop(waiting);
+    // One of them has a thread, the others wait for him.
+    let threads = serving.threads();
+    assert!(threads < 64, "{threads} threads");
+    // The first goes away: the others get what was begun for him, which was asked for once.
+    let mut waiting = waiting.into_iter();
+    drop(waiting.next());
+    let mut last = waiting.next_back().unwrap();
+    let mut answer = [0; 12];
+    last.read_exact(&mut answer).unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 200");
+    assert_eq!(scene.server.seen_at(&package("gamma")).len(), 1);
+}
+
+/// Clients of an upstream that cannot be reached, of which nothing is here, are told so and do not wait one after the
+/// other.
+#[test]
+fn row_116_a_dead_upstream_is_asked_once_for_many() {
+    let scene = Scene::usual();
+    scene.config("mode = \"proxy\"\ntimeout = \"2s\"\n");
+    let index = "/base/repodata/repomd.xml";
+    let dead = Answer {
+        delay: Some(Duration::from_secs(60)),
+        ..Answer::default()
+    };
+    scene.server.always(index, dead);
+    let serving = Serving::start(&scene);
+    let ask = |_| {
+        let mut stream = TcpStream::connect(&serving.address).unwrap();
+        write!(stream, "GET {index} HTTP/1.1\r\nHost: m\r\n\r\n").unwrap();
+        stream
+    };
+    let began = Instant::now();
+    let waiting: Vec<TcpStream> = (0..200).map(ask).collect();
+    for mut stream in waiting {
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 502");
+    }
+    let waited = began.elapsed();
+    assert!(waited < Duration::from_secs(60), "{waited:?}");
+}
+
+/// Thousands of connections that have had an answer and wait for nothing: none is closed while there is room, others are
+/// served, and what one costs is told.
+#[test]
+fn row_116_idle_connections_hold() {
+    let asked = asked().unwrap_or(3000);
+    let most = getrlimit(Resource::Nofile).maximum.unwrap_or(u64::MAX);
+    // The server counts two files for each connection.
+    let room = usize::try_from(most.saturating_sub(200) / 2).unwrap_or(usize::MAX);
+    let count = asked.min(room);
+    let scene = Scene::usual();
+    scene.config(&format!("[serve]\nmax_connections = {}\n", count + 50));
+    scene.sync();
+    let serving = Serving::start(&scene);
+    let before = serving.peak();
+    let small = b"HEAD /base/repodata/repomd.xml HTTP/1.1\r\nHost: m\r\n\r\n";
+    let mut idle = clients(count, &serving.address, |_| small);
+    let connected = idle.len();
+    for stream in &mut idle {
+        let mut head = Vec::new();
+        let mut byte = [0; 1];
+        while !head.ends_with(b"\r\n\r\n") {
+            stream.read_exact(&mut byte).unwrap();
+            head.push(byte[0]);
+        }
+    }
+    let began = Instant::now();
+    let list = scene.dnf_list(&serving.url("/base"));
+    let (waited, peak) = (began.elapsed(), serving.peak());
+    assert_eq!(list, ["alpha-1", "beta-1", "gamma-1"]);
+    let is_open = |stream: &&TcpStream| {
+        stream.set_nonblocking(true).unwrap();
+        let read = (&mut &**stream).read(&mut [0; 1]);
+        read.is_err_and(|error| error.kind() == std::io::ErrorKind::WouldBlock)
+    };
+    let open = idle.iter().filter(is_open).count();
+    let each = peak.saturating_sub(before) / connected as u64;
+    println!("{open} of {asked} idle; dnf took {waited:?}, the server {peak} KiB, {each} KiB each");
+    assert_eq!(open, connected);
+    assert!(connected > count / 10 * 9, "{connected}");
+    assert!(waited < Duration::from_secs(60), "{waited:?}");
+    assert!(each < 32, "{each} KiB");
 }

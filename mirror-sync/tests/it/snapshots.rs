@@ -72,16 +72,12 @@ fn diff_promote_and_rollback() {
         assert_eq!(held["last_success"], before["last_success"]);
     }
     let told = scene.run(&["status"]).ends(0).out;
-    assert!(
-        told.contains(&format!("rolled back from {}", stamps[2])),
-        "{told}"
-    );
-    assert!(told.contains("  held  "), "{told}");
+    assert!(told.contains("  held since 20"), "{told}");
     assert!(!told.contains("same as upstream"), "{told}");
     let page = |name: &str| fs::read_to_string(scene.public(name)).unwrap();
     assert!(page("status.json").contains("rolled_back_from"));
     assert!(page("metrics").contains("mirror_sync_rolled_back{repo=\"base\"} 1"));
-    assert!(page("index.html").contains("an older snapshot is held"));
+    assert!(page("index.html").contains("held since "));
     scene.put("base", "delta", "1", "");
     scene.publish("base");
     scene.sync();
@@ -310,4 +306,25 @@ fn row_130_a_rollback_outlives_a_change_of_the_configuration() {
     of(&[&one, &two], "");
     scene.run(&["sync", "--force", "--allow-delete"]).ends(0);
     assert_eq!(scene.dnf_list(&current), ["alpha-2"]);
+}
+
+#[test]
+fn where_no_mirror_is_nothing_is_made() {
+    let scene = Scene::usual();
+    let root = scene.path("mirror");
+    let none = format!("there is no mirror at {}", root.display());
+    for is_mounted_on in [false, true] {
+        for words in [["verify"].as_slice(), &["clean"], &["snapshot", "list"]] {
+            let run = scene.run(words).ends(1);
+            assert!(run.err.contains(&none), "{words:?}: {}", run.err);
+            assert_eq!(root.exists(), is_mounted_on, "{words:?}");
+        }
+        if is_mounted_on {
+            assert_eq!(std::fs::read_dir(&root).unwrap().count(), 0);
+        } else {
+            std::fs::create_dir(&root).unwrap();
+        }
+    }
+    scene.sync();
+    scene.run(&["verify"]).ends(0);
 }

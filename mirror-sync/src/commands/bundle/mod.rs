@@ -11,7 +11,7 @@ use cli_kit::{Printer, iec_size};
 use crate::bundle::contents::Contents;
 use crate::bundle::opened::{Opened, open};
 use crate::bundle::{apply, record};
-use crate::commands::session::Session;
+use crate::commands::{sending, session::Session};
 use crate::error::{EXIT_DONE, Error, Result};
 use crate::layout::{Layout, write_json};
 use crate::sync::SyncOptions;
@@ -76,7 +76,7 @@ impl Bundle {
         match self {
             Bundle::Request(request) => request.run(session)?,
             Bundle::Make(make) => return make.run(session),
-            Bundle::Apply { parts, dry_run } => apply(session, &parts.files, *dry_run)?,
+            Bundle::Apply { parts, dry_run } => return apply(session, &parts.files, *dry_run),
             Bundle::Verify(parts) => {
                 let bundle = parts.open(session)?;
                 let files = bundle.check()?;
@@ -97,9 +97,15 @@ impl Bundle {
     }
 }
 
-fn apply(session: &Session<'_>, parts: &[PathBuf], dry_run: bool) -> Result<()> {
-    let done = session.change(&SyncOptions::default(), |run| {
-        apply::apply(run, parts, dry_run)
+fn apply(session: &Session<'_>, parts: &[PathBuf], dry_run: bool) -> Result<u8> {
+    let (done, code) = session.change(&SyncOptions::default(), |run| {
+        let done = apply::apply(run, parts, dry_run)?;
+        let ids: Vec<String> = done.added.keys().cloned().collect();
+        let code = match dry_run {
+            true => EXIT_DONE,
+            false => sending::send_and_tell(run, &ids, EXIT_DONE),
+        };
+        Ok((done, code))
     })?;
     let printer = session.printer;
     printer.json(&done);
@@ -112,7 +118,7 @@ fn apply(session: &Session<'_>, parts: &[PathBuf], dry_run: bool) -> Result<()> 
     }
     let word = if done.dry_run { "is good" } else { "applied" };
     printer.info(&format!("{}: {word}", done.bundle));
-    Ok(())
+    Ok(code)
 }
 
 /// One line on what a bundle is.
