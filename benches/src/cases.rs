@@ -1,59 +1,91 @@
 //! The cases, one per performance line of the project's issues.
 
 use crate::lab::{FIVE, Lab};
-use crate::measure::{Figures, Program, median};
+use crate::managers::Job;
+use crate::measure::{Figures, Outcome, Program};
 use crate::report::{Mark, Note, Row};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// What happens before each counted run of either program, not measured.
+/// What happens before each counted run of any program, not measured.
 pub(crate) type Prepare = Box<dyn Fn() -> Result<(), String>>;
 
-/// One case: our command, the peer's, and the marks to keep.
+/// One case: our command, the peers', and the marks to keep.
 pub(crate) struct Case {
     pub name: &'static str,
     pub ours: Program,
-    pub peer: Option<(&'static str, Program)>,
+    /// Marks that are relative look at the first.
+    pub peers: Vec<(&'static str, Program)>,
+    /// What any program had to do for this at least, done by the simplest program for it.
+    pub limit: Option<(&'static str, Program)>,
     pub prepare: Prepare,
     pub mark: Mark,
     pub scratch: PathBuf,
 }
 
 impl Case {
-    /// One uncounted warm-up of each, then `runs` pairs in turn.
-    pub(crate) fn run(&self, runs: usize) -> Result<Row, String> {
-        let (mut ours, mut theirs) = (Vec::new(), Vec::new());
-        for counted in 0..=runs {
+    /// One uncounted run of each, which shows who can do it at all; `runs` of each in turn; then one of each in which
+    /// requests and calls are counted.
+    pub(crate) fn run(&self, lab: &Lab, runs: usize) -> Result<Row, String> {
+        let ours = [("tdnf", &self.ours)].into_iter();
+        let peers = self.peers.iter().map(|(name, program)| (*name, program));
+        let limit = self.limit.iter().map(|(name, program)| (*name, program));
+        let mut programs: Vec<(&str, &Program, Vec<Figures>)> = Vec::new();
+        for (place, (name, program)) in ours.chain(peers).chain(limit).enumerate() {
             (self.prepare)()?;
-            let figures = self.ours.run(&self.scratch)?;
-            if counted > 0 {
-                ours.push(figures);
-            }
-            let Some((_, program)) = &self.peer else {
-                continue;
-            };
-            (self.prepare)()?;
-            let figures: Figures = program.run(&self.scratch)?;
-            if counted > 0 {
-                theirs.push(figures);
+            match program.run(&self.scratch) {
+                Err(why) if place == 0 => return Err(why),
+                Err(why) => eprintln!("benches: {}: {name} is left out: {why}", self.name),
+                Ok(_) => programs.push((name, program, Vec::new())),
             }
         }
-        let peer = self.peer.as_ref().map(|(name, _)| (*name, median(&theirs)));
+        for _ in 0..runs {
+            for (_, program, figures) in &mut programs {
+                (self.prepare)()?;
+                figures.push(program.run(&self.scratch)?);
+            }
+        }
+        let mut outcomes = Vec::new();
+        for (name, program, figures) in &programs {
+            (self.prepare)()?;
+            let counts = program.counts(&self.scratch, &lab.requests);
+            let counts =
+                counts.inspect_err(|why| eprintln!("benches: {name} is not counted: {why}"));
+            outcomes.push(Outcome::of(name, figures, counts.ok()));
+        }
+        let mut outcomes = outcomes.into_iter();
+        let ours = outcomes.next().ok_or("nothing was run")?;
+        let (limits, peers) = outcomes.partition(|one| {
+            self.limit
+                .as_ref()
+                .is_some_and(|(name, _)| *name == one.program)
+        });
         Ok(Row {
             name: self.name,
-            ours: median(&ours),
-            peer,
+            ours,
+            peers,
+            limit: Vec::into_iter(limits).next(),
             mark: self.mark,
         })
     }
+}
+
+/// A limit that is a line for bash, with these arguments.
+pub(crate) fn limit(
+    name: &'static str,
+    line: &str,
+    words: &[&str],
+) -> Option<(&'static str, Program)> {
+    let all = [&["bash", "-ec", line, "bash"], words].concat();
+    Some((name, Program::new(&all, &[0])))
 }
 
 pub(crate) fn nothing() -> Prepare {
     Box::new(|| Ok(()))
 }
 
-fn removing(paths: Vec<PathBuf>) -> Prepare {
+pub(crate) fn removing(paths: Vec<PathBuf>) -> Prepare {
     Box::new(move || {
         for path in &paths {
             if path.exists() {
@@ -76,58 +108,46 @@ pub(crate) fn tdnf(lab: &Lab, root: &Path, words: &[&str], good: &[i32]) -> Prog
     Program::new(&all, good)
 }
 
-/// `dnf` in the same root, with configuration and cache of its own in it.
-pub(crate) fn dnf(root: &Path, words: &[&str], good: &[i32]) -> Program {
-    let root = root.display();
-    let mut all = vec![
-        "env".to_owned(),
-        format!("HOME={root}/root"),
-        "dnf".to_owned(),
-        format!("--config={root}/etc/dnf.conf"),
-        format!("--installroot={root}"),
-        format!("--setopt=reposdir={root}/etc/yum.repos.d"),
-        format!("--setopt=cachedir={root}/var/cache/dnf"),
-        "--disableplugin=local".to_owned(),
-        "--releasever=5".to_owned(),
-        "--forcearch=x86_64".to_owned(),
-    ];
-    all.extend(words.iter().map(|w| (*w).to_owned()));
-    Program::new(&all, good)
-}
-
 pub(crate) fn with_five<'a>(words: &[&'a str]) -> Vec<&'a str> {
     words.iter().copied().chain(FIVE).collect()
 }
 
-fn caches(root: &Path) -> Vec<PathBuf> {
-    ["tdnf", "dnf"]
-        .map(|name| root.join("var/cache").join(name))
-        .to_vec()
+/// The caches of all.
+pub(crate) fn caches(root: &Path) -> Vec<PathBuf> {
+    vec![root.join("var/cache")]
 }
 
 pub(crate) fn once(program: &Program, scratch: &Path) -> Result<(), String> {
     program.run(scratch).map(|_| ())
 }
 
+/// What a short run has, unless a group is named.
+const QUICK: [&str; 5] = ["tdnf", "queries", "many", "growth", "repo-tools"];
+
 /// Builds every case of a group, or of all; warm ones get their caches filled here.
 pub(crate) fn all(lab: &mut Lab, group: Option<&str>) -> Result<Vec<Case>, String> {
-    let wanted = |name: &str| group.is_none_or(|group| group == name);
+    let quick = lab.quick;
+    let wanted = |name: &str| match group {
+        Some(group) => group == name,
+        None => !quick || QUICK.contains(&name),
+    };
     let mut cases = Vec::new();
     if wanted("tdnf") {
-        cases.extend(metadata(lab)?);
+        cases.extend(refreshing(lab)?);
         cases.extend(solving(lab)?);
         cases.extend(crate::install::all(lab)?);
     }
     if wanted("tdnf") || wanted("queries") {
         cases.extend(crate::queries::all(lab)?);
     }
-    if wanted("tdnf") || wanted("large") {
+    if wanted("tdnf") && !quick || wanted("large") {
         cases.extend(crate::large::all(lab)?);
     }
     if wanted("tdnf") || wanted("many") {
         cases.extend(crate::many::all(lab)?);
     }
     if wanted("growth") {
+        cases.extend(crate::available::all(lab)?);
         cases.extend(crate::growth::all(lab)?);
     }
     if wanted("repo-tools") {
@@ -176,20 +196,24 @@ fn folder_size(folder: &Path) -> io::Result<u64> {
     Ok(sum)
 }
 
-fn metadata(lab: &mut Lab) -> Result<Vec<Case>, String> {
+fn refreshing(lab: &mut Lab) -> Result<Vec<Case>, String> {
     let scratch = lab.scratch.clone();
     let lean = lab.root("lean", "big", "skip_md_filelists=1")?;
     let full = lab.root("full", "big", "skip_md_filelists=0")?;
     let fresh = lab.root("fresh", "big", "skip_md_filelists=1")?;
-    once(&tdnf(lab, &fresh, &["makecache"], &[0]), &scratch)?;
-    once(&dnf(&fresh, &["makecache"], &[0]), &scratch)?;
+    lab.warm(&fresh)?;
     let size = cache_size(lab, &fresh)?;
     lab.notes.push(size);
     Ok(vec![
         Case {
             name: "cold makecache, primary only",
             ours: tdnf(lab, &lean, &["makecache"], &[0]),
-            peer: None,
+            peers: lab.managers.programs(&lean, Job::Makecache),
+            limit: limit(
+                "zcat of it",
+                "zcat \"$@\" > /dev/null",
+                &[&lab.metadata("primary")?],
+            ),
             prepare: removing(caches(&lean)),
             mark: Mark {
                 cpu: Some(0.9),
@@ -202,7 +226,12 @@ fn metadata(lab: &mut Lab) -> Result<Vec<Case>, String> {
         Case {
             name: "cold makecache with filelists",
             ours: tdnf(lab, &full, &["makecache"], &[0]),
-            peer: Some(("dnf", dnf(&full, &["makecache"], &[0]))),
+            peers: lab.managers.programs(&full, Job::Makecache),
+            limit: limit(
+                "zcat of both",
+                "zcat \"$@\" > /dev/null",
+                &[&lab.metadata("primary")?, &lab.metadata("filelists")?],
+            ),
             prepare: removing(caches(&full)),
             mark: Mark {
                 cpu: Some(4.5),
@@ -214,7 +243,12 @@ fn metadata(lab: &mut Lab) -> Result<Vec<Case>, String> {
         Case {
             name: "makecache, nothing new",
             ours: tdnf(lab, &fresh, &["makecache"], &[0]),
-            peer: Some(("dnf", dnf(&fresh, &["makecache"], &[0]))),
+            peers: lab.managers.programs(&fresh, Job::Makecache),
+            limit: limit(
+                "one request by curl",
+                "curl -fsS -o /dev/null \"$1\"",
+                &[&format!("{}/big/repodata/repomd.xml", lab.url)],
+            ),
             prepare: nothing(),
             mark: Mark {
                 cpu: Some(0.03),
@@ -236,15 +270,12 @@ fn solving(lab: &Lab) -> Result<Vec<Case>, String> {
         ("warm install --assumeno of the five", &warm, 0.10),
         ("the same with 300 packages installed", &filled, 0.13),
     ] {
-        once(&tdnf(lab, root, &["makecache"], &[0]), &scratch)?;
-        once(&dnf(root, &["makecache"], &[0]), &scratch)?;
+        lab.warm(root)?;
         cases.push(Case {
             name,
             ours: tdnf(lab, root, &with_five(&["install", "--assumeno"]), &[8]),
-            peer: Some((
-                "dnf -C",
-                dnf(root, &with_five(&["-C", "install", "--assumeno"]), &[1]),
-            )),
+            peers: lab.managers.programs(root, Job::Solve(&FIVE)),
+            limit: None,
             prepare: nothing(),
             mark: Mark {
                 cpu: Some(cpu),
@@ -254,10 +285,16 @@ fn solving(lab: &Lab) -> Result<Vec<Case>, String> {
             scratch: scratch.clone(),
         });
     }
+    let place = filled.display().to_string();
     cases.push(Case {
         name: "list installed, 300 packages",
         ours: tdnf(lab, &filled, &["list", "installed"], &[0]),
-        peer: Some(("dnf -C", dnf(&filled, &["-C", "list", "--installed"], &[0]))),
+        peers: lab.managers.programs(&filled, Job::Installed),
+        limit: limit(
+            "rpm -qa",
+            "rpm --root \"$1\" --dbpath /var/lib/rpm -qa",
+            &[&place],
+        ),
         prepare: nothing(),
         mark: Mark {
             wall: Some(0.015),
@@ -271,7 +308,8 @@ fn solving(lab: &Lab) -> Result<Vec<Case>, String> {
             &[lab.tdnf.display().to_string(), "--version".to_owned()],
             &[0],
         ),
-        peer: Some(("dnf", Program::new(&["dnf", "--version"], &[0]))),
+        peers: lab.managers.programs(&warm, Job::Version),
+        limit: None,
         prepare: nothing(),
         mark: Mark {
             wall: Some(0.005),

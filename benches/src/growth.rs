@@ -5,10 +5,11 @@
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use crate::available;
 use crate::cases::{Case, once, tdnf};
 use crate::install::anew;
 use crate::lab::{Lab, cache};
-use crate::many::programs;
+use crate::many::{programs, unpacked};
 use crate::measure::Program;
 use crate::report::{Mark, Note, Row};
 
@@ -23,7 +24,7 @@ const MEMORY: [(&str, f64); 1] = [("install of 2,000 small packages", 30.0)];
 const EXPONENT: f64 = 1.1;
 
 /// A series: what is done, and the cases by size.
-type Series = (&'static str, &'static [(usize, &'static str)]);
+pub(crate) type Series = (&'static str, &'static [(usize, &'static str)]);
 
 const AT_ONCE: Series = (
     "packages at once",
@@ -59,6 +60,19 @@ const ERASE: Series = (
     ],
 );
 
+/// All of them, and those of [`available`].
+pub(crate) const SERIES: &[Series] = &[
+    AT_ONCE,
+    INSTALL,
+    UPGRADE,
+    ERASE,
+    available::MAKECACHE,
+    available::SOLVE,
+    available::INFO,
+];
+/// The most packages of a short run, at once and installed.
+const QUICK: (usize, usize) = (600, 2000);
+
 /// Against `rpm` with the same files.
 pub(crate) fn all(lab: &Lab) -> Result<Vec<Case>, String> {
     let folder = packages()?;
@@ -69,11 +83,21 @@ pub(crate) fn all(lab: &Lab) -> Result<Vec<Case>, String> {
     let files = |count: usize| -> Vec<String> { (1..=count).map(|n| file(n, 1)).collect() };
     let mut cases = Vec::new();
     for &(count, name) in AT_ONCE.1 {
+        if lab.quick && count > QUICK.0 {
+            continue;
+        }
         let root = fresh(lab, &format!("at-once-{count}"))?;
         let both = programs(lab, &root, &files(count));
-        cases.push(case(lab, name, &root, both)?);
+        let limit = unpacked(&root, &files(count));
+        cases.push(Case {
+            limit,
+            ..case(lab, name, &root, both)?
+        });
     }
     for (place, &(count, install)) in INSTALL.1.iter().enumerate() {
+        if lab.quick && count > QUICK.1 {
+            continue;
+        }
         let root = fresh(lab, &format!("installed-{count}"))?;
         once(&programs(lab, &root, &files(count)).0, &lab.scratch)?;
         let upgraded = programs(lab, &root, &[file(1, 2)]);
@@ -110,7 +134,8 @@ fn case(
     Ok(Case {
         name,
         ours,
-        peer: Some(("rpm", theirs)),
+        peers: vec![("rpm", theirs)],
+        limit: None,
         prepare: anew(lab, root)?,
         mark: Mark {
             memory: MEMORY
@@ -147,9 +172,9 @@ fn rpm_erase(root: &Path) -> Program {
 
 /// The exponent of each pair of a series that was run: CPU time grows with that power of the size.
 pub(crate) fn exponents(rows: &[Row]) -> Vec<Note> {
-    let cpu = |name: &str| Some(rows.iter().find(|row| row.name == name)?.ours.cpu);
+    let cpu = |name: &str| Some(rows.iter().find(|row| row.name == name)?.ours.cpu.median);
     let mut notes = Vec::new();
-    for (what, sizes) in [AT_ONCE, INSTALL, UPGRADE, ERASE] {
+    for (what, sizes) in SERIES {
         let mut text = format!("Growth of CPU time with {what}:");
         let mut last = None;
         for pair in sizes.windows(2) {

@@ -1,8 +1,9 @@
 //! Real installs of the five packages from the recipe repository.
 
-use crate::cases::{Case, Prepare, dnf, once, tdnf, with_five};
+use crate::cases::{Case, Prepare, once, tdnf, with_five};
 use crate::lab::{FIVE, Lab, must};
-use crate::many::programs;
+use crate::managers::Job;
+use crate::many::{programs, unpacked};
 use crate::measure::Program;
 use crate::report::Mark;
 use std::path::{Path, PathBuf};
@@ -57,7 +58,8 @@ fn on_disk(lab: &Lab) -> Result<Case, String> {
     Ok(Case {
         name: "real install of the five, files on disk",
         ours,
-        peer: Some(("rpm -i", theirs)),
+        peers: vec![("rpm -i", theirs)],
+        limit: unpacked(&root, &packages),
         prepare: anew(lab, &root)?,
         mark: Mark {
             wall_ratio: Some(1.3),
@@ -70,13 +72,13 @@ fn on_disk(lab: &Lab) -> Result<Case, String> {
 /// From metadata in the cache to the installed system, packages fetched; against dnf.
 fn over_http(lab: &Lab) -> Result<Case, String> {
     let root = lab.root("whole", "recipe", "")?;
-    once(&tdnf(lab, &root, &["makecache"], &[0]), &lab.scratch)?;
-    once(&dnf(&root, &["makecache"], &[0]), &lab.scratch)?;
+    lab.warm(&root)?;
     let words = with_five(&["-y", "install"]);
     Ok(Case {
         name: "real install of the five, fetched",
         ours: tdnf(lab, &root, &words, &[0]),
-        peer: Some(("dnf", dnf(&root, &words, &[0]))),
+        peers: lab.managers.programs(&root, Job::Install(&FIVE)),
+        limit: None,
         prepare: anew(lab, &root)?,
         mark: Mark {
             memory: Some(28.0),
@@ -89,8 +91,7 @@ fn over_http(lab: &Lab) -> Result<Case, String> {
 /// An image in a folder, packed with gzip, against dnf, tar and gzip.
 fn as_image(lab: &Lab) -> Result<Case, String> {
     let root = lab.root("image", "recipe", "")?;
-    once(&tdnf(lab, &root, &["makecache"], &[0]), &lab.scratch)?;
-    once(&dnf(&root, &["makecache"], &[0]), &lab.scratch)?;
+    lab.warm(&root)?;
     let layout = lab.scratch.join("layout");
     let target = format!("oci:{}", layout.display());
     let words = with_five(&["-y", "image", "--compress=gzip", "-o", &target]);
@@ -98,14 +99,18 @@ fn as_image(lab: &Lab) -> Result<Case, String> {
     let place = root.display().to_string();
     let script = r#"packed=$1 place=$2; shift 2; "$@"; tar -C "$place" -cf - . | gzip > "$packed""#;
     let mut theirs = Program::new(&["bash", "-ec", script, "bash", &packed, &place], &[0]);
-    theirs
-        .words
-        .extend(dnf(&root, &with_five(&["-y", "install"]), &[0]).words);
+    let installs = lab.managers.programs(&root, Job::Install(&FIVE));
+    let dnf = installs.into_iter().find(|(name, _)| *name == "dnf");
+    let peers = dnf.map(|(_, install)| {
+        theirs.words.extend(install.words);
+        ("dnf, tar and gzip", theirs)
+    });
     let prepare_root = anew(lab, &root)?;
     Ok(Case {
         name: "image of the five",
         ours: tdnf(lab, &root, &words, &[0]),
-        peer: Some(("dnf, tar and gzip", theirs)),
+        peers: peers.into_iter().collect(),
+        limit: None,
         prepare: Box::new(move || {
             if layout.exists() {
                 std::fs::remove_dir_all(&layout).map_err(|e| e.to_string())?;
@@ -139,7 +144,8 @@ fn in_little_memory(lab: &Lab) -> Result<Case, String> {
             "cold install of the five, large repository on (no control group here: peak only)"
         },
         ours,
-        peer: None,
+        peers: Vec::new(),
+        limit: None,
         prepare,
         mark: Mark {
             memory: Some(128.0),

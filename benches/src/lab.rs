@@ -1,6 +1,8 @@
 //! What the cases stand on: a large repository over loopback HTTP, roots, installed packages.
 
+use crate::cases::{once, tdnf};
 use crate::limit::Group;
+use crate::managers::{Job, Managers};
 use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -14,10 +16,18 @@ pub(crate) struct Lab {
     pub tdnf: PathBuf,
     /// Scratch folder for roots and logs.
     pub scratch: PathBuf,
+    /// The package managers of the machine beside ours.
+    pub managers: Managers,
+    /// What `/big/` serves.
+    big: PathBuf,
     /// True when `/big/` serves the 65,484-package repository, false for the recipe's own.
     pub big_is_real: bool,
     /// `http://127.0.0.1:PORT`.
     pub url: String,
+    /// What each request to any of the servers got, a line of bytes each.
+    pub requests: PathBuf,
+    /// The small ones of each series, and no more than takes ten minutes.
+    pub quick: bool,
     /// A control group of 128 MB, where one can be made.
     pub group: Option<Group>,
     /// What was found out besides the timed runs.
@@ -94,30 +104,41 @@ fn large_repository(project: &Path, recipe: &Path) -> Result<(PathBuf, bool), St
     Ok((made, true))
 }
 
-fn free_port() -> Result<u16, String> {
+pub(crate) fn free_port() -> Result<u16, String> {
     let socket = TcpListener::bind("127.0.0.1:0").map_err(|e| e.to_string())?;
     Ok(socket.local_addr().map_err(|e| e.to_string())?.port())
 }
 
 /// Another nginx that lives as long as the lab, with these locations; its URL.
 pub(crate) fn serve_more(lab: &mut Lab, locations: &str) -> Result<String, String> {
+    serve_with(lab, "", locations)
+}
+
+/// The same with lines of the `http` block, and bodies of any size; its URL.
+pub(crate) fn serve_with(lab: &mut Lab, http: &str, locations: &str) -> Result<String, String> {
     let scratch = lab.scratch.join(format!("server-{}", lab.more.len()));
     std::fs::create_dir_all(&scratch).map_err(|e| e.to_string())?;
-    let (child, url) = serve(&scratch, locations)?;
+    let (child, url) = serve(&scratch, &lab.requests, http, locations)?;
     lab.more.push(child);
     Ok(url)
 }
 
 /// nginx with a configuration of its own, as one process in the foreground, on loopback.
-fn serve(scratch: &Path, locations: &str) -> Result<(Child, String), String> {
+fn serve(
+    scratch: &Path,
+    log: &Path,
+    http: &str,
+    locations: &str,
+) -> Result<(Child, String), String> {
     let port = free_port()?;
     let configuration = format!(
         "daemon off; master_process off; pid {dir}/nginx.pid; error_log {dir}/error.log; user root;\n\
-         events {{}}\nhttp {{ access_log off; sendfile on;\n\
+         events {{}}\nhttp {{ log_format bytes '$body_bytes_sent'; access_log {log} bytes; sendfile on;\n\
          client_body_temp_path {dir}/b; proxy_temp_path {dir}/p; fastcgi_temp_path {dir}/f;\n\
-         uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;\n\
+         uwsgi_temp_path {dir}/u; scgi_temp_path {dir}/s;\n{http}\n\
          server {{ listen 127.0.0.1:{port};\n{locations} }} }}\n",
         dir = scratch.display(),
+        log = log.display(),
     );
     let file = scratch.join("nginx.conf");
     std::fs::write(&file, configuration).map_err(|e| e.to_string())?;
@@ -138,7 +159,7 @@ fn serve(scratch: &Path, locations: &str) -> Result<(Child, String), String> {
 }
 
 impl Lab {
-    pub(crate) fn set_up(tdnf: &Path) -> Result<Lab, String> {
+    pub(crate) fn set_up(tdnf: &Path, quick: bool) -> Result<Lab, String> {
         let project = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
         must(
             Command::new("bash")
@@ -158,13 +179,18 @@ impl Lab {
             big.display(),
             recipe.display()
         );
-        let (server, url) = serve(&scratch, &locations)?;
+        let requests = scratch.join("requests.txt");
+        let (server, url) = serve(&scratch, &requests, "", &locations)?;
         let tdnf = tdnf.to_owned();
         Ok(Lab {
             tdnf,
             scratch,
+            managers: Managers::find(),
+            big,
             big_is_real,
             url,
+            requests,
+            quick,
             group: Group::new(128 << 20),
             notes: Vec::new(),
             server,
@@ -173,8 +199,40 @@ impl Lab {
         })
     }
 
-    /// A root with configuration for both programs and one repository; `extra` goes into its section.
+    /// Fills the caches of all for a root. A manager that cannot do it is left out of the cases that need them.
+    pub(crate) fn warm(&self, root: &Path) -> Result<(), String> {
+        once(&tdnf(self, root, &["makecache"], &[0]), &self.scratch)?;
+        for (name, program) in self.managers.programs(root, Job::Makecache) {
+            if let Err(why) = program.run(&self.scratch) {
+                eprintln!("benches: {name} has no metadata: {why}");
+            }
+        }
+        Ok(())
+    }
+
+    /// The file of the large repository that has this metadata.
+    pub(crate) fn metadata(&self, kind: &str) -> Result<String, String> {
+        let folder = self.big.join("repodata");
+        let entries =
+            std::fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
+        let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path().display().to_string()));
+        let found = paths.find(|path| path.contains(&format!("{kind}.xml")));
+        found.ok_or_else(|| format!("{}: no {kind}", folder.display()))
+    }
+
+    /// A root with configuration for all programs and one repository; `extra` goes into its section.
     pub(crate) fn root(&self, name: &str, repo: &str, extra: &str) -> Result<PathBuf, String> {
+        self.root_at(name, repo, &format!("{}/{repo}/", self.url), extra)
+    }
+
+    /// The same with a repository at any URL.
+    pub(crate) fn root_at(
+        &self,
+        name: &str,
+        repo: &str,
+        url: &str,
+        extra: &str,
+    ) -> Result<PathBuf, String> {
         let root = self.scratch.join(name);
         let write = |path: &str, text: &str| -> Result<(), String> {
             let path = root.join(path);
@@ -187,12 +245,17 @@ impl Lab {
             "[main]\ngpgcheck=0\nkeepcache=0\ncachedir=/var/cache/tdnf\n",
         )?;
         write("etc/dnf.conf", "[main]\ngpgcheck=0\nplugins=0\n")?;
+        let place = root.display();
+        write(
+            "etc/ctdnf.conf",
+            &format!(
+                "[main]\ngpgcheck=0\nrepodir={place}/etc/yum.repos.d\ncachedir={place}/var/cache/ctdnf\n"
+            ),
+        )?;
         // Debian's librpm keeps a user's database elsewhere: dnf would see nothing installed.
         write("root/.rpmmacros", "%_dbpath /var/lib/rpm\n")?;
-        let section = format!(
-            "[{repo}]\nname={repo}\nbaseurl={}/{repo}/\nenabled=1\ngpgcheck=0\n{extra}\n",
-            self.url
-        );
+        let section =
+            format!("[{repo}]\nname={repo}\nbaseurl={url}\nenabled=1\ngpgcheck=0\n{extra}\n");
         write(&format!("etc/yum.repos.d/{repo}.repo"), &section)?;
         Ok(root)
     }

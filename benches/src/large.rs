@@ -1,7 +1,8 @@
 //! Large solves: thousands of packages at once, beside what libsolv alone needs for them.
 
-use crate::cases::{Case, dnf, nothing, once, tdnf};
-use crate::lab::{Lab, cache, must};
+use crate::cases::{Case, nothing, tdnf};
+use crate::lab::{Lab, must};
+use crate::managers::Job;
 use crate::measure::Program;
 use crate::report::Mark;
 use std::process::Command;
@@ -34,27 +35,24 @@ pub(crate) fn all(lab: &Lab) -> Result<Vec<Case>, String> {
         return Ok(Vec::new());
     }
     let root = lab.root("large", "big", "skip_md_filelists=1")?;
-    once(&tdnf(lab, &root, &["makecache"], &[0]), &lab.scratch)?;
+    lab.warm(&root)?;
     let solv = lab.scratch.join("big.solv").display().to_string();
     let alone = Command::new(PYTHON).args(["-c", "import solv"]).output();
     let alone = alone.is_ok_and(|output| output.status.success());
     if alone {
-        must(Command::new(PYTHON).args([SCRIPT, "write", &primary()?, &solv]))?;
+        must(Command::new(PYTHON).args([SCRIPT, "write", &lab.metadata("primary")?, &solv]))?;
     } else {
-        eprintln!("python3-solv is not here: large solves stand beside dnf");
-        once(&dnf(&root, &["makecache"], &[0]), &lab.scratch)?;
+        eprintln!("python3-solv is not here: large solves have no limit beside them");
     }
     let case = |(name, set, cpu): (&'static str, &'static str, f64)| {
         let words = ["install", "--assumeno", set];
         Case {
             name,
             ours: tdnf(lab, &root, &words, &[8]),
-            peer: Some(match alone {
-                true => (
-                    "python3-solv",
-                    Program::new(&[PYTHON, SCRIPT, "solve", &solv, set], &[0]),
-                ),
-                false => ("dnf -C", dnf(&root, &[&["-C"], &words[..]].concat(), &[1])),
+            peers: lab.managers.programs(&root, Job::Solve(&[set])),
+            limit: alone.then(|| {
+                let words = [PYTHON, SCRIPT, "solve", &solv, set];
+                ("libsolv alone, by python3-solv", Program::new(&words, &[0]))
             }),
             prepare: nothing(),
             mark: Mark {
@@ -66,13 +64,4 @@ pub(crate) fn all(lab: &Lab) -> Result<Vec<Case>, String> {
         }
     };
     Ok(SETS.map(case).into())
-}
-
-/// The primary metadata of the large repository.
-fn primary() -> Result<String, String> {
-    let folder = cache().join("big/repodata");
-    let entries = std::fs::read_dir(&folder).map_err(|e| format!("{}: {e}", folder.display()))?;
-    let mut paths = entries.filter_map(|entry| Some(entry.ok()?.path().display().to_string()));
-    let found = paths.find(|path| path.contains("primary.xml"));
-    found.ok_or_else(|| format!("{}: no primary metadata", folder.display()))
 }

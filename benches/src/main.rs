@@ -1,19 +1,25 @@
-//! Whole-process benchmarks: `tdnf` against `dnf` (Debian's, that is today's yum) and `rpm`.
+//! Whole-process benchmarks: `tdnf` against the package managers of this machine, `rpm`, and the least that the work takes.
 //!
 //! Every figure is a whole process as the operating system accounts it: user plus system CPU seconds,
-//! wall seconds (bash's `time`, in milliseconds), peak resident memory (`/usr/bin/time`). Medians of several runs, both programs in
-//! turn within one run, so that a drift of the machine hits both alike.
+//! wall seconds (bash's `time`, in milliseconds), peak resident memory (`/usr/bin/time`). Medians of several runs, all programs in
+//! turn within one run, so that a drift of the machine hits all alike.
 #![allow(clippy::print_stdout, clippy::print_stderr)]
 
+mod available;
 mod cases;
+mod fleet;
+mod generated;
 mod growth;
 mod install;
 mod lab;
 mod large;
 mod limit;
+mod managers;
 mod many;
 mod measure;
 mod mirror;
+mod plot;
+mod publish;
 mod queries;
 mod repo_tools;
 mod report;
@@ -28,9 +34,10 @@ struct Ask {
     only: Option<String>,
     group: Option<String>,
     write: bool,
+    quick: bool,
 }
 
-const USAGE: &str = "usage: benches --tdnf BINARY [--runs N] [--only WORD] [--group GROUP] [--write]; groups: tdnf, many, large and queries (of tdnf), growth, repo-tools, mirror-sync";
+const USAGE: &str = "usage: benches --tdnf BINARY [--runs N] [--only WORD] [--group GROUP] [--quick] [--write]; --quick: three runs of what takes ten minutes, unless a group is named; groups: tdnf, many, large and queries (of tdnf), growth, repo-tools, mirror-sync; publish and fleet (only when named)";
 
 fn parse() -> Result<Ask, String> {
     let mut ask = Ask {
@@ -39,6 +46,7 @@ fn parse() -> Result<Ask, String> {
         only: None,
         group: None,
         write: false,
+        quick: false,
     };
     let mut words = std::env::args().skip(1);
     while let Some(word) = words.next() {
@@ -49,6 +57,10 @@ fn parse() -> Result<Ask, String> {
             "--only" => ask.only = Some(value()?),
             "--group" => ask.group = Some(value()?),
             "--write" => ask.write = true,
+            "--quick" => {
+                ask.quick = true;
+                ask.runs = ask.runs.min(3);
+            }
             _ => return Err(USAGE.to_owned()),
         }
     }
@@ -64,7 +76,16 @@ fn parse() -> Result<Ask, String> {
 
 fn run() -> Result<bool, String> {
     let ask = parse()?;
-    let mut lab = lab::Lab::set_up(&ask.tdnf)?;
+    let mut lab = lab::Lab::set_up(&ask.tdnf, ask.quick)?;
+    let told = match ask.group.as_deref() {
+        Some("publish") => Some(publish::run(&mut lab, ask.runs, ask.only.as_deref())?),
+        Some("fleet") => Some(fleet::run(&mut lab)?),
+        _ => None,
+    };
+    if let Some((text, reached)) = told {
+        show(&ask, &text, None)?;
+        return Ok(reached);
+    }
     let mut rows = Vec::new();
     let mut broken = 0;
     for case in cases::all(&mut lab, ask.group.as_deref())? {
@@ -76,7 +97,7 @@ fn run() -> Result<bool, String> {
             continue;
         }
         eprintln!("==> {}", case.name);
-        match case.run(ask.runs) {
+        match case.run(&lab, ask.runs) {
             Ok(row) => rows.push(row),
             Err(why) => {
                 eprintln!("benches: {}: {why}", case.name);
@@ -85,16 +106,27 @@ fn run() -> Result<bool, String> {
         }
     }
     lab.notes.extend(growth::exponents(&rows));
-    let text = report::table(&rows, &lab, ask.runs);
-    print!("{text}");
-    if ask.write {
-        let path = report::write(&text, ask.group.as_deref())?;
-        eprintln!("written: {}", path.display());
-    }
+    let text = report::page(&rows, &lab, ask.runs);
+    show(&ask, &text, Some((&rows, &lab, ask.runs)))?;
     if broken > 0 {
         return Err(format!("{broken} cases could not be run"));
     }
     Ok(rows.iter().all(report::Row::reached) && lab.notes.iter().all(|note| note.reached))
+}
+
+fn show(
+    ask: &Ask,
+    text: &str,
+    found: Option<(&[report::Row], &lab::Lab, usize)>,
+) -> Result<(), String> {
+    print!("{text}");
+    if ask.write {
+        let group = ask.group.as_deref().or(ask.quick.then_some("quick"));
+        for path in report::write(text, group, found)? {
+            eprintln!("written: {}", path.display());
+        }
+    }
+    Ok(())
 }
 
 fn main() -> ExitCode {

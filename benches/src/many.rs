@@ -1,6 +1,6 @@
 //! One install of 600 packages into an empty root, staging and journal included.
 
-use crate::cases::{Case, once, tdnf};
+use crate::cases::{Case, limit, once, tdnf};
 use crate::install::anew;
 use crate::lab::{Lab, cache, must};
 use crate::measure::Program;
@@ -11,9 +11,6 @@ use std::process::Command;
 
 /// How many packages.
 const COUNT: usize = 600;
-
-/// What waits for the disk.
-const SYNCS: &str = "trace=fsync,fdatasync,syncfs,sync,sync_file_range,msync";
 
 /// Against `rpm -i` of the same files.
 pub(crate) fn all(lab: &mut Lab) -> Result<Vec<Case>, String> {
@@ -26,7 +23,7 @@ pub(crate) fn all(lab: &mut Lab) -> Result<Vec<Case>, String> {
     let mut counts = Vec::new();
     for program in [&one.0, &ours, &one.1, &theirs] {
         prepare()?;
-        counts.push(syncs(program, &lab.scratch)?);
+        counts.push(program.counts(&lab.scratch, &lab.requests)?.syncs);
     }
     lab.notes.push(Note {
         text: format!(
@@ -39,7 +36,8 @@ pub(crate) fn all(lab: &mut Lab) -> Result<Vec<Case>, String> {
     Ok(vec![Case {
         name: "install of 600 packages into an empty root",
         ours,
-        peer: Some(("rpm -i", theirs)),
+        peers: vec![("rpm -i", theirs)],
+        limit: unpacked(&root, &packages),
         prepare,
         mark: Mark {
             wall_ratio: Some(1.3),
@@ -61,34 +59,18 @@ pub(crate) fn programs(lab: &Lab, root: &Path, packages: &[String]) -> (Program,
     (tdnf(lab, root, &ours, &[0]), Program::new(&rpm, &[0]))
 }
 
-/// How often a program and its children wait for the disk.
-fn syncs(program: &Program, scratch: &Path) -> Result<usize, String> {
-    let log = scratch.join("syncs.txt");
-    let mut words: Vec<String> = [
-        "strace",
-        "-f",
-        "-qq",
-        "-e",
-        SYNCS,
-        "-e",
-        "signal=none",
-        "-o",
-    ]
-    .map(str::to_owned)
-    .to_vec();
-    words.push(log.display().to_string());
-    words.extend(program.words.iter().cloned());
-    once(&Program::new(&words, &program.good), scratch)?;
-    let text = std::fs::read_to_string(&log).map_err(|e| format!("{}: {e}", log.display()))?;
-    // A call that another one interrupted stands on two lines.
-    Ok(text
-        .lines()
-        .filter(|line| !line.contains("resumed>"))
-        .count())
+/// The payloads of these files unpacked into the root, two at once, and written to the disk: without order, checks,
+/// database or a way back.
+pub(crate) fn unpacked(root: &Path, packages: &[String]) -> Option<(&'static str, Program)> {
+    let line = "mkdir \"$1\"; printf '%s\\0' \"${@:2}\" | xargs -0 -P2 -n1 bsdtar -C \"$1\" -xf; sync -f \"$1\"";
+    let place = root.join("unpacked").display().to_string();
+    let mut words = vec![place.as_str()];
+    words.extend(packages.iter().map(String::as_str));
+    limit("bsdtar -P2 and sync", line, &words)
 }
 
 /// The files of the packages, built once by `rpmbuild`: four small files each, and a megabyte in every tenth.
-fn packages() -> Result<Vec<String>, String> {
+pub(crate) fn packages() -> Result<Vec<String>, String> {
     let folder = cache().join("many-1");
     if !folder.exists() {
         let work = cache().join(format!("many-work-{}", std::process::id()));

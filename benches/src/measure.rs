@@ -93,13 +93,110 @@ fn numbers(file: &Path) -> Result<Vec<f64>, String> {
         .collect())
 }
 
-fn median_of(mut values: Vec<f64>) -> f64 {
+/// What is counted, in a run of its own: it is the same in every run.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    /// Calls that wait for the disk.
+    pub syncs: usize,
+    /// Requests to the servers of the lab, and the bytes that they sent.
+    pub requests: usize,
+    pub bytes: u64,
+}
+
+/// What waits for the disk.
+const SYNCS: &str = "trace=fsync,fdatasync,syncfs,sync,sync_file_range,msync";
+
+impl Program {
+    /// Counts, without a limit of memory. `log` is the one of the servers.
+    pub(crate) fn counts(&self, scratch: &Path, log: &Path) -> Result<Counts, String> {
+        let syncs = scratch.join("syncs.txt");
+        let words = [
+            "strace",
+            "-f",
+            "--seccomp-bpf",
+            "-qq",
+            "-e",
+            SYNCS,
+            "-e",
+            "signal=none",
+            "-o",
+        ];
+        let mut words: Vec<String> = words.map(str::to_owned).to_vec();
+        words.push(syncs.display().to_string());
+        words.extend(self.words.iter().cloned());
+        let empty = std::fs::File::options().write(true).open(log);
+        empty
+            .and_then(|file| file.set_len(0))
+            .map_err(|e| format!("{}: {e}", log.display()))?;
+        Program::new(&words, &self.good).run(scratch)?;
+        let read = |path: &Path| {
+            std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()))
+        };
+        // A call that another one interrupted stands on two lines.
+        let syncs = read(&syncs)?
+            .lines()
+            .filter(|line| !line.contains("resumed>"))
+            .count();
+        let requests = read(log)?;
+        let bytes = requests.lines().filter_map(|line| line.parse::<u64>().ok());
+        Ok(Counts {
+            syncs,
+            requests: requests.lines().count(),
+            bytes: bytes.sum(),
+        })
+    }
+}
+
+pub(crate) fn median_of(mut values: Vec<f64>) -> f64 {
     values.sort_by(f64::total_cmp);
     let middle = values.len() / 2;
     if values.len() % 2 == 1 {
         values[middle]
     } else {
         (values[middle - 1] + values[middle]) / 2.0
+    }
+}
+
+/// Several values of one figure.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Spread {
+    pub median: f64,
+    pub least: f64,
+    pub most: f64,
+}
+
+impl Spread {
+    fn of(values: Vec<f64>) -> Spread {
+        let least = values.iter().copied().fold(f64::INFINITY, f64::min);
+        let most = values.iter().copied().fold(0.0, f64::max);
+        Spread {
+            median: median_of(values),
+            least,
+            most,
+        }
+    }
+}
+
+/// What several runs of one program took.
+#[derive(Clone, Debug)]
+pub(crate) struct Outcome {
+    pub program: String,
+    pub cpu: Spread,
+    pub wall: Spread,
+    pub memory: f64,
+    pub counts: Option<Counts>,
+}
+
+impl Outcome {
+    pub(crate) fn of(program: &str, runs: &[Figures], counts: Option<Counts>) -> Outcome {
+        let all = |figure: fn(&Figures) -> f64| runs.iter().map(figure).collect();
+        Outcome {
+            program: program.to_owned(),
+            cpu: Spread::of(all(|f| f.cpu)),
+            wall: Spread::of(all(|f| f.wall)),
+            memory: median_of(all(|f| f.memory)),
+            counts,
+        }
     }
 }
 

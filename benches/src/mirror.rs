@@ -46,7 +46,8 @@ pub(crate) fn all(lab: &mut Lab) -> Result<Vec<Case>, String> {
         Case {
             name: "mirror of 600 packages",
             ours: ours(lab, &program, "many", &url, CONNECTIONS)?,
-            peer: Some(("dnf reposync", reposync(lab, "many", &url)?)),
+            peers: vec![("dnf reposync", reposync(lab, "many", &url)?)],
+            limit: None,
             prepare: empty(lab),
             mark: ratio(0.6),
             scratch: lab.scratch.clone(),
@@ -54,7 +55,8 @@ pub(crate) fn all(lab: &mut Lab) -> Result<Vec<Case>, String> {
         Case {
             name: "6 MB at 100 kB/s per connection",
             ours: ours(lab, &program, "large", &url, CONNECTIONS)?,
-            peer: Some(("wget -c", wget(lab, &format!("{url}/large/{file}")))),
+            peers: vec![("wget -c", wget(lab, &format!("{url}/large/{file}")))],
+            limit: None,
             prepare: empty(lab),
             mark: ratio(0.125),
             scratch: lab.scratch.clone(),
@@ -62,7 +64,8 @@ pub(crate) fn all(lab: &mut Lab) -> Result<Vec<Case>, String> {
         Case {
             name: "the same against dnf reposync",
             ours: ours(lab, &program, "large", &url, CONNECTIONS)?,
-            peer: Some(("dnf reposync", reposync(lab, "large", &url)?)),
+            peers: vec![("dnf reposync", reposync(lab, "large", &url)?)],
+            limit: None,
             prepare: empty(lab),
             mark: ratio(0.125),
             scratch: lab.scratch.clone(),
@@ -70,7 +73,8 @@ pub(crate) fn all(lab: &mut Lab) -> Result<Vec<Case>, String> {
         Case {
             name: "8 packages of 4 MB at 50 kB/s per connection",
             ours: ours(lab, &program, "several", &url, SEVERAL_CONNECTIONS)?,
-            peer: Some(("dnf reposync", reposync(lab, "several", &url)?)),
+            peers: vec![("dnf reposync", reposync(lab, "several", &url)?)],
+            limit: None,
             prepare: empty(lab),
             mark: ratio(0.125),
             scratch: lab.scratch.clone(),

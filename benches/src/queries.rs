@@ -3,94 +3,103 @@
 use std::path::Path;
 use std::process::Command;
 
-use crate::cases::{Case, dnf, once, tdnf};
+use crate::cases::{Case, once, tdnf};
 use crate::lab::Lab;
+use crate::managers::Job;
 use crate::report::Mark;
 
 /// Packages of the large repository that `upgrade` is measured with: so many have an update.
 const UPDATES: usize = 50;
 
-/// A command, the peer's for the same, and the CPU seconds to keep.
+/// A command, what it is for the others, and the CPU seconds to keep.
 struct Question {
     name: &'static str,
     ours: &'static [&'static str],
-    peer: &'static [&'static str],
+    job: Option<Job<'static>>,
     good: i32,
-    peer_good: &'static [i32],
     cpu: f64,
 }
 
 const fn asks(
     name: &'static str,
     ours: &'static [&'static str],
-    peer: &'static [&'static str],
+    job: Option<Job<'static>>,
     cpu: f64,
 ) -> Question {
     Question {
         name,
         ours,
-        peer,
+        job,
         good: 0,
-        peer_good: &[0],
         cpu,
     }
 }
 
 const QUESTIONS: &[Question] = &[
-    asks("list all, 65,484 packages", &["list"], &["list"], 0.25),
+    asks(
+        "list all, 65,484 packages",
+        &["list"],
+        Some(Job::List),
+        0.25,
+    ),
     asks(
         "list installed, 300 of them",
         &["list", "installed"],
-        &["list", "--installed"],
+        Some(Job::Installed),
         0.015,
     ),
-    asks("search", &["search", "editor"], &["search", "editor"], 0.12),
-    asks("info", &["info", "socat"], &["info", "socat"], 0.10),
+    asks(
+        "search",
+        &["search", "editor"],
+        Some(Job::Search("editor")),
+        0.12,
+    ),
+    asks("info", &["info", "socat"], Some(Job::Info("socat")), 0.10),
     asks(
         "repoquery --whatrequires",
         &["repoquery", "--whatrequires", "libc6"],
-        &["repoquery", "--whatrequires", "libc6"],
+        Some(Job::WhatRequires("libc6")),
         0.12,
     ),
     asks(
         "provides of a path in primary",
         &["provides", "/usr/bin/socat"],
-        &["provides", "/usr/bin/socat"],
+        Some(Job::Provides("/usr/bin/socat")),
         0.12,
     ),
     asks(
         "provides of a path only in filelists",
         &["provides", "/usr/share/doc/socat/copyright"],
-        &["provides", "/usr/share/doc/socat/copyright"],
+        Some(Job::Provides("/usr/share/doc/socat/copyright")),
         0.5,
     ),
     asks(
         "repoquery --file of a path only in filelists",
         &["repoquery", "--file", "/usr/share/doc/socat/copyright"],
-        &["repoquery", "--file", "/usr/share/doc/socat/copyright"],
+        Some(Job::Provides("/usr/share/doc/socat/copyright")),
         0.5,
     ),
-    Question {
-        peer_good: &[0, 100],
-        ..asks("check-update", &["check-update"], &["check-update"], 0.10)
-    },
+    asks(
+        "check-update",
+        &["check-update"],
+        Some(Job::CheckUpdate),
+        0.10,
+    ),
     Question {
         good: 8,
-        peer_good: &[1],
         ..asks(
             "upgrade --assumeno with 50 updates",
             &["--assumeno", "upgrade"],
-            &["--assumeno", "upgrade"],
+            Some(Job::Upgrade),
             0.15,
         )
     },
     Question {
         good: 8,
-        peer_good: &[1],
         ..asks(
             "install --assumeno of one new package",
             &["--assumeno", "install", "socat"],
-            &["--assumeno", "install", "socat"],
+            Some(Job::Solve(&["socat"])),
             0.12,
         )
     },
@@ -117,19 +126,19 @@ pub(crate) fn all(lab: &Lab) -> Result<Vec<Case>, String> {
     let scratch = lab.scratch.clone();
     let root = lab.root("asked", "big", "metadata_expire=never")?;
     std::fs::create_dir_all(root.join("var/lib/rpm")).map_err(|e| e.to_string())?;
-    once(&tdnf(lab, &root, &["makecache"], &[0]), &scratch)?;
-    once(&dnf(&root, &["makecache"], &[0]), &scratch)?;
+    lab.warm(&root)?;
     lab.fill(&root, 300)?;
     lab.fill_old(&root, &names(lab, &root)?)?;
     let mut cases = Vec::new();
     for question in QUESTIONS {
-        let peer: Vec<&str> = ["-C"].iter().chain(question.peer).copied().collect();
+        let asked = |job| lab.managers.programs(&root, job);
         // What is read once for all later runs (the index of file lists) is there.
         once(&tdnf(lab, &root, question.ours, &[question.good]), &scratch)?;
         cases.push(Case {
             name: question.name,
             ours: tdnf(lab, &root, question.ours, &[question.good]),
-            peer: Some(("dnf -C", dnf(&root, &peer, question.peer_good))),
+            peers: question.job.map(asked).unwrap_or_default(),
+            limit: None,
             prepare: Box::new(|| Ok(())),
             mark: Mark {
                 cpu: Some(question.cpu),
@@ -156,7 +165,8 @@ pub(crate) fn all(lab: &Lab) -> Result<Vec<Case>, String> {
             ],
             &[0],
         ),
-        peer: None,
+        peers: Vec::new(),
+        limit: None,
         prepare: Box::new(|| Ok(())),
         mark: Mark {
             wall: Some(0.05),

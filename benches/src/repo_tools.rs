@@ -93,7 +93,7 @@ pub(crate) fn all(lab: &Lab) -> Result<Vec<Case>, String> {
         let case = case(lab, &program, &tree, number, kind)?;
         if kind.before != Before::Nothing {
             // Both find the metadata of an earlier run of their own.
-            for program in std::iter::once(&case.ours).chain(case.peer.as_ref().map(|(_, p)| p)) {
+            for program in std::iter::once(&case.ours).chain(case.peers.iter().map(|(_, p)| p)) {
                 program.run(&lab.scratch)?;
             }
         }
@@ -131,7 +131,8 @@ fn merge(lab: &Lab, program: &Path) -> Option<Case> {
     lab.big_is_real.then(|| Case {
         name: "mergerepo, 65,000 packages",
         ours: Program::new(&words, &[0]),
-        peer: None,
+        peers: Vec::new(),
+        limit: None,
         prepare: Box::new(|| Ok(())),
         mark: Mark {
             memory: Some(MEMORY),
@@ -177,7 +178,8 @@ fn case(
     Ok(Case {
         name: kind.name,
         ours: words(&[&program, "createrepo"], &ours),
-        peer: Some((kind.peer, words(&["createrepo_c"], &theirs))),
+        peers: vec![(kind.peer, words(&["createrepo_c"], &theirs))],
+        limit: None,
         prepare,
         mark: Mark {
             wall_ratio: kind.ratio,
