@@ -126,6 +126,7 @@ priority=50
 metadata_expire=48h
 metadata_max_age=30d
 weak_signatures=sha1,expired
+gpgkey_fingerprint=0123456789abcdef0123456789abcdef01234567,0123 4567
 sslverify=0
 timeout=30
 minrate=1k
