@@ -32,26 +32,22 @@ pub(crate) unsafe fn rule_count(solver: *mut Solver) -> *mut Id {
     unsafe { &raw mut (*solver.cast::<SolverHead>()).nrules }
 }
 
-/// A callback of `pool_setdebugcallback`.
-pub(crate) type DebugCallback = unsafe extern "C" fn(*mut Pool, *mut c_void, c_int, *const c_char);
-
-/// One that may unwind, as libsolv takes it: C frames have nothing to clean up, and gcc and clang write the tables
-/// that unwinding needs on x86-64 and aarch64.
-pub(crate) fn as_debug_callback(
-    callback: unsafe extern "C-unwind" fn(*mut Pool, *mut c_void, c_int, *const c_char),
-) -> DebugCallback {
-    // SAFETY: the two types differ in nothing but whether the callee may unwind, and C code alone calls it.
-    unsafe { std::mem::transmute(callback) }
-}
-
-/// The searches, as what a callback may unwind.
-pub(crate) mod unwinding {
-    use super::{Id, Queue, Solver, c_int};
-
-    unsafe extern "C-unwind" {
-        pub(crate) fn solver_solve(solver: *mut Solver, jobs: *mut Queue) -> c_int;
-        pub(crate) fn solver_solution_count(solver: *mut Solver, problem: Id) -> u32;
-    }
+// leave.c.
+unsafe extern "C" {
+    /// Solves `jobs`, or looks for the solutions of `problem` where that is not 0. 1 where it was left because libsolv told
+    /// something of `kinds`; else 0, and the search's answer.
+    ///
+    /// # Safety
+    /// All that is pointed to must be live, and `problem` a number of a problem of the solver's, or 0. A search that was
+    /// left leaves the solver and the jobs in a state in which they may not be freed.
+    pub(crate) fn rpm_solv_search(
+        pool: *mut Pool,
+        solver: *mut Solver,
+        jobs: *mut Queue,
+        problem: Id,
+        kinds: c_int,
+        answer: *mut c_int,
+    ) -> c_int;
 }
 
 /// `EVRCMP_COMPARE` of evr.h.

@@ -5,12 +5,12 @@ use crate::error::SolvError;
 use crate::ffi::{self, Id};
 use crate::pool::{Pool, SolvableId};
 use crate::query::providers;
+use crate::queue::Queue;
 use crate::solver::RawSolver;
 use rpm_pkg::dep::DepGroup;
 use std::cmp::Reverse;
 use std::collections::HashMap;
-use std::ffi::{c_char, c_int, c_void};
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::ffi::c_int;
 use std::sync::atomic::{AtomicI32, AtomicPtr, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::thread;
@@ -35,26 +35,30 @@ const OFTEN: c_int = (ffi::SOLV_DEBUG_RULE_CREATION
     | ffi::SOLV_DEBUG_POLICY
     | ffi::SOLV_DEBUG_SOLUTIONS) as c_int;
 
-/// What unwinds a search that has passed a limit.
-struct Over;
+/// A search of libsolv's.
+pub(crate) enum Search<'a> {
+    /// Solves the jobs; answers how many problems there are.
+    Jobs(&'a mut Queue),
+    /// Looks for the solutions of the problem of this number, from 1 on; answers how many there are.
+    Solutions(Id),
+}
 
 /// Runs a search of `solver`, at most for the time that `limit` says and with so many rules as there may be. A search that
-/// passes a limit is unwound out of a callback of libsolv's, where it next makes a rule, a choice, or meets a conflict.
-/// Whatever it has made so far must then be forgotten and not freed.
-pub(crate) fn within<T>(
+/// passes a limit is left out of a callback of libsolv's (`leave.c`), where it next makes a rule, a choice, or meets a
+/// conflict. Whatever it has made so far must then be forgotten and not freed.
+pub(crate) fn within(
     pool: &mut Pool,
     solver: &mut RawSolver,
     limit: Duration,
-    search: impl FnOnce(*mut ffi::Solver) -> T,
-) -> Result<T, SolvError> {
+    search: Search<'_>,
+) -> Result<c_int, SolvError> {
     let (raw, solver) = (pool.raw.as_ptr(), solver.as_ptr());
-    // SAFETY: pool and solver are live; the callback needs no data and stays until it is taken away below.
+    let (jobs, problem) = match search {
+        Search::Jobs(jobs) => (jobs.as_mut_ptr(), 0),
+        Search::Solutions(problem) => (std::ptr::null_mut(), problem),
+    };
+    // SAFETY: pool and solver are live.
     let (mask, rules, most) = unsafe {
-        ffi::pool_setdebugcallback(
-            raw,
-            Some(ffi::as_debug_callback(told)),
-            std::ptr::null_mut(),
-        );
         let rules = AtomicPtr::new(ffi::rule_count(solver));
         let mask = AtomicPtr::new(&raw mut (*raw).debugmask);
         (mask, rules, most_rules((*raw).nsolvables))
@@ -81,25 +85,24 @@ pub(crate) fn within<T>(
         let _keeper = keeper
             .spawn_scoped(scope, keep_time)
             .map_err(|_| SolvError::memory())?;
-        let outcome = catch_unwind(AssertUnwindSafe(|| search(solver)));
+        let mut answer = 0;
+        // SAFETY: pool, solver and jobs are live; the number of a problem is one of the solver's (callers).
+        let left =
+            unsafe { ffi::rpm_solv_search(raw, solver, jobs, problem, OFTEN, &mut answer) } != 0;
         *is_over.lock().unwrap_or_else(PoisonError::into_inner) = true;
         ended.notify_one();
-        Ok(outcome)
+        Ok((!left).then_some(answer))
     });
     // SAFETY: the pool is live.
-    unsafe {
-        ffi::pool_setdebugmask(raw, 0);
-        ffi::pool_setdebugcallback(raw, None, std::ptr::null_mut());
+    unsafe { ffi::pool_setdebugmask(raw, 0) };
+    if let Some(answer) = outcome? {
+        return Ok(answer);
     }
-    match outcome? {
-        Ok(value) => Ok(value),
-        // SAFETY: the solver is live.
-        Err(payload) if payload.is::<Over>() => Err(match unsafe { *ffi::rule_count(solver) } {
-            few if few <= most => SolvError::TooLong(limit),
-            _ => pool.too_many_rules(),
-        }),
-        Err(payload) => resume_unwind(payload),
-    }
+    // SAFETY: the solver is live.
+    Err(match unsafe { *ffi::rule_count(solver) } {
+        few if few <= most => SolvError::TooLong(limit),
+        _ => pool.too_many_rules(),
+    })
 }
 
 /// Most rules of a search among so many packages.
@@ -107,13 +110,6 @@ fn most_rules(packages: c_int) -> c_int {
     packages
         .saturating_mul(RULES_EACH)
         .clamp(FEW_RULES, MAX_RULES)
-}
-
-/// Called by libsolv where it tells something.
-extern "C-unwind" fn told(_: *mut ffi::Pool, _: *mut c_void, kind: c_int, _: *const c_char) {
-    if kind & OFTEN != 0 {
-        resume_unwind(Box::new(Over));
-    }
 }
 
 impl Pool {

@@ -2,7 +2,7 @@
 
 use crate::error::SolvError;
 use crate::ffi::{self, Id};
-use crate::limit::within;
+use crate::limit::{Search, within};
 use crate::pool::{Pool, SolvableId};
 use crate::queue::Queue;
 use crate::solver::RawSolver;
@@ -204,11 +204,9 @@ pub(crate) fn read_ways_out(
         if found >= limit {
             break;
         }
-        let count = within(pool, solver, time, |solver| {
-            // SAFETY: the problem number is within the solver's count.
-            unsafe { ffi::unwinding::solver_solution_count(solver, problem) }
-        })?;
-        let fixes = read_fixes(pool, solver, problem, count as Id);
+        // The problem's number is within the solver's count.
+        let count = within(pool, solver, time, Search::Solutions(problem))?;
+        let fixes = read_fixes(pool, solver, problem, count);
         found += fixes.len();
         all.push(fixes);
     }

@@ -3,7 +3,7 @@
 use crate::error::SolvError;
 use crate::ffi::{self, Id};
 use crate::goal::{SolverJob, SolverOptions};
-use crate::limit::within;
+use crate::limit::{Search, within};
 use crate::pool::{Pool, SolvableId};
 use crate::problem::{Fix, SolverProblem, read_problems, read_ways_out};
 use crate::queue::{Queue, queue_ids};
@@ -151,14 +151,11 @@ impl Pool {
                 ffi::solver_set_flag(solver.as_ptr(), flag, value);
             }
         }
-        let searched = within(self, &mut solver, options.limit, |solver| {
-            // SAFETY: as above; the search changes nothing of the pool but its lists of providers, which grow.
-            unsafe { ffi::unwinding::solver_solve(solver, queue.as_mut_ptr()) }
-        });
+        let searched = within(self, &mut solver, options.limit, Search::Jobs(&mut queue));
         let problems = match searched {
             Ok(problems) => problems,
             Err(error) => {
-                // Unwound half-way: it may not be freed.
+                // Left half-way: it may not be freed.
                 std::mem::forget((solver, queue));
                 return Err(error);
             }
