@@ -151,9 +151,12 @@ fn row_116_a_slow_upstream_keeps_nobody_else_waiting() {
         get(path).ends(0);
     }
     assert!(began.elapsed() < Duration::from_secs(5));
-    // One of them has a thread, the others wait for him.
-    let threads = serving.threads();
-    assert!(threads < 64, "{threads} threads");
+    // One of them has a thread, the others wait for him; threads that had a moment's work for them go after ten seconds.
+    let few = (0..120).any(|_| {
+        std::thread::sleep(Duration::from_millis(100));
+        serving.threads() < 64
+    });
+    assert!(few, "{} threads", serving.threads());
     // The first goes away: the others get what was begun for him, which was asked for once.
     let mut waiting = waiting.into_iter();
     drop(waiting.next());
