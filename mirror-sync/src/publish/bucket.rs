@@ -519,9 +519,8 @@ fn kind_of(path: &str) -> &'static str {
     match path.rsplit('.').next().unwrap_or_default() {
         "rpm" => "application/x-rpm",
         "xml" => "application/xml",
-        "html" => "text/html; charset=utf-8",
         "json" => "application/json",
-        "repo" | "asc" | "key" => "text/plain; charset=utf-8",
+        "html" | "repo" | "asc" | "key" => "text/plain; charset=utf-8",
         "gz" => "application/gzip",
         "zst" => "application/zstd",
         "xz" => "application/x-xz",

@@ -209,7 +209,8 @@ impl RemoteTarget for Registry<'_> {
         self.with(id, |server| {
             let mut tags = BTreeMap::new();
             for tag in server.tags()? {
-                if let Some(artifact) = server.resolve(&tag)? {
+                // What is no repository of packages stands for none of ours.
+                if let Some(artifact) = artifact(server, &tag)? {
                     tags.insert(tag, artifact.digest);
                 }
             }

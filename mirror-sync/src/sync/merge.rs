@@ -44,6 +44,7 @@ pub(crate) fn merge(
         );
         return Err(Error::Usage(why));
     }
+    check_doors(run, into, sources)?;
     let made_from: Vec<MergeSource> = sources
         .iter()
         .map(|(source, fixed)| source_of(run, source, *fixed))
@@ -140,6 +141,24 @@ pub(crate) fn merge(
         manifest: Some(manifest),
         collisions,
     })
+}
+
+/// Refuses to show without a token what asks for one where it comes from, unless that is meant: said in the section that is
+/// merged into.
+fn check_doors(run: &SyncRun<'_>, into: &str, sources: &[(Manifest, bool)]) -> Result<()> {
+    let section = |id: &str| run.config.repo.get(id);
+    let file = |id: &str| section(id).and_then(|section| run.config.tokens_file(section));
+    if section(into).is_some_and(|section| section.tokens_file.is_some()) {
+        return Ok(());
+    }
+    let mut ids = sources.iter().map(|(source, _)| source.repo.as_str());
+    match ids.find(|id| file(id).is_some() && file(id) != file(into)) {
+        None => Ok(()),
+        Some(id) => Err(Error::Usage(format!(
+            "clients of {id} need a token (tokens_file), and those of {into} would get its packages without that one: say in \
+             [repo.{into}] which tokens it asks for (tokens_file = \"...\"; \"\" for none)"
+        ))),
+    }
 }
 
 /// What is remembered of a source.

@@ -42,6 +42,28 @@ fn parsed(html: &str) -> (Vec<String>, String) {
     serde_json::from_str(&run.out).unwrap()
 }
 
+/// What an upstream wrote runs no script where the pages are that show a client its token.
+#[test]
+fn row_116_files_of_an_upstream_run_no_script() {
+    let scene = Scene::usual();
+    scene.sync();
+    fs::write(scene.public("base").join("x.html"), "<script>").unwrap();
+    let serving = Serving::start(&scene);
+    for path in ["/base/repodata/repomd.xml", "/base/x.html"] {
+        let answer = curl(&["-i", &serving.url(path)]).ends(0).out;
+        let head = answer.to_ascii_lowercase();
+        assert!(
+            head.contains("content-security-policy: sandbox; default-src 'none'\r\n"),
+            "{answer}"
+        );
+        assert!(
+            head.contains("x-content-type-options: nosniff\r\n"),
+            "{answer}"
+        );
+        assert!(!head.contains("content-type: text/html"), "{answer}");
+    }
+}
+
 #[test]
 fn row_116_folders_are_lists_of_what_may_be_seen() {
     let scene = Scene::usual();

@@ -49,6 +49,25 @@ fn two() -> Scene {
     scene
 }
 
+/// What asks for a token is shown without one only where that was meant.
+#[test]
+fn a_merged_repository_opens_no_door_of_its_sources() {
+    let scene = two();
+    let text = fs::read_to_string(scene.path("mirror.toml")).unwrap();
+    let locked = text.replacen("[repo.base]\n", "[repo.base]\ntokens_file = \"t\"\n", 1);
+    let merge = || scene.run(&["snapshot", "merge", "--into", "all", "base", "updates"]);
+    scene.config_text(&locked);
+    let why = merge().ends(2).err;
+    assert!(why.contains("clients of base need a token"), "{why}");
+    assert!(!scene.public("all").exists());
+    for own in ["\"t\"", "\"\""] {
+        let meant = format!("mode = \"merge\"\ntokens_file = {own}");
+        scene.config_text(&locked.replacen("mode = \"merge\"", &meant, 1));
+        let code = if scene.public("all").exists() { 3 } else { 0 };
+        merge().ends(code);
+    }
+}
+
 #[test]
 fn several_snapshots_become_one_repository() {
     let scene = two();

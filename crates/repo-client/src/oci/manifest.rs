@@ -35,6 +35,8 @@ pub(crate) const MAX_MANIFEST: u64 = 4 << 20;
 pub(crate) const MAX_MANIFESTS: usize = 1024;
 /// Most files of a repository.
 pub(crate) const MAX_FILES: usize = 1 << 20;
+/// Most bytes of all manifests of an artifact: 600,000 packages with usual names.
+pub(crate) const MAX_TEXT: usize = 192 << 20;
 /// Longest path of a file.
 const MAX_PATH: usize = 4096;
 /// Most files of a manifest that is written: a quarter of what registries take, for names of usual length.
@@ -89,10 +91,11 @@ impl ArtifactFile {
             media_type: media_type.to_owned(),
         }
     }
+}
 
-    fn is_package(&self) -> bool {
-        self.path.ends_with(".rpm")
-    }
+/// Packages may stand in any manifest of an artifact, everything else in the first one.
+pub(crate) fn is_package(path: &str) -> bool {
+    path.ends_with(".rpm")
 }
 
 type Annotations = BTreeMap<String, String>;
@@ -245,7 +248,7 @@ fn write_in(
         }
     }
     let (packages, others): (Vec<&ArtifactFile>, Vec<_>) =
-        sorted.into_iter().partition(|file| file.is_package());
+        sorted.into_iter().partition(|file| is_package(&file.path));
     let mut parts = vec![("metadata", manifest(&others, &Annotations::new())?)];
     // Twice as many groups where names are so long that one would be too large.
     let mut count = packages.len().div_ceil(each.max(1)).next_power_of_two();

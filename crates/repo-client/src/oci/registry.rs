@@ -14,7 +14,7 @@ use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use serde::Deserialize;
 
 use super::address::{Address, Reference, check_tag, is_registry, parse_digest};
-use super::manifest::{self, ArtifactFile, EMPTY, MAX_FILES};
+use super::manifest::{self, ArtifactFile, EMPTY, MAX_FILES, MAX_TEXT};
 use super::send::Body;
 use super::shelf::{DIGEST, fetch, refused};
 use super::talk::{Request, Talk};
@@ -33,6 +33,8 @@ const MAX_PAUSE: Duration = Duration::from_secs(30);
 const PAGE: usize = 1000;
 const MAX_PAGE: u64 = 4 << 20;
 const MAX_TAGS: usize = 100_000;
+/// Most pages of a list of tags; some registries give a hundred tags a page.
+const MAX_PAGES: usize = 5_000;
 
 /// One repository of a registry, to be written to. Public functions block.
 ///
@@ -140,18 +142,21 @@ impl<'a> Registry<'a> {
                 |why| Cause::Malformed(format!("no repository of packages is under {tag}: {why}"));
             let top = manifest::read(&bytes, true).map_err(wrong)?;
             let mut files = BTreeMap::new();
-            let mut parts = vec![top.files];
+            let (mut parts, mut text) = (vec![top.files], bytes.len());
             let more = stream::iter(top.more).map(|digest| async move {
                 let read = self.manifest(&Reference::Digest(digest)).await?;
                 let (_, bytes) = read.ok_or_else(|| {
                     Cause::Malformed(format!("{tag}: its manifest {digest} is gone"))
                 })?;
-                manifest::read(&bytes, false).map_err(wrong)
+                let read = manifest::read(&bytes, false).map_err(wrong)?;
+                Ok((read.files, bytes.len()))
             });
             let mut more = more.buffered(4);
             while let Some(read) = more.next().await {
-                parts.push(read?.files);
-                if parts.iter().map(Vec::len).sum::<usize>() > MAX_FILES {
+                let (files, size) = read?;
+                parts.push(files);
+                text += size;
+                if parts.iter().map(Vec::len).sum::<usize>() > MAX_FILES || text > MAX_TEXT {
                     return Err(wrong("it has too many files".to_owned()));
                 }
             }
@@ -288,7 +293,7 @@ impl<'a> Registry<'a> {
             tags: Option<Vec<String>>,
         }
         self.run(async {
-            let mut tags = Vec::new();
+            let (mut tags, mut listed, mut pages) = (Vec::new(), 0, 0);
             let mut next = Some(self.address.url("tags/list"));
             if let Some(url) = &mut next {
                 url.set_query(Some(&format!("n={PAGE}")));
@@ -306,9 +311,14 @@ impl<'a> Registry<'a> {
                 let page = page.tags.unwrap_or_default();
                 // A registry that goes on with nothing would do so without end.
                 next = next.filter(|_| !page.is_empty());
+                (listed, pages) = (listed + page.len(), pages + 1);
                 tags.extend(page.into_iter().filter(|tag| check_tag(tag).is_ok()));
-                if tags.len() > MAX_TAGS {
+                if listed > MAX_TAGS {
                     return Err(Cause::Malformed(format!("more than {MAX_TAGS} tags")));
+                }
+                if next.as_ref() == Some(&url) || pages > MAX_PAGES {
+                    let why = "the registry's list of tags does not end".to_owned();
+                    return Err(Cause::Malformed(why));
                 }
             }
             tags.sort();

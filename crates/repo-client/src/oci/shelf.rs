@@ -10,7 +10,7 @@ use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 use serde::Deserialize;
 
 use super::address::{Address, Reference, parse_digest};
-use super::manifest::{self, MAX_FILES, MAX_MANIFEST};
+use super::manifest::{self, MAX_FILES, MAX_MANIFEST, MAX_TEXT, is_package};
 use super::talk::{MAX_REFUSAL, Request, Talk};
 use crate::client::Client;
 use crate::error::Cause;
@@ -36,6 +36,8 @@ struct Shelf {
     /// Of what is under the tag.
     digest: Digest,
     files: HashMap<String, Digest>,
+    /// Bytes of the manifests that were read.
+    text: usize,
     /// Manifests not read.
     left: VecDeque<Digest>,
 }
@@ -119,9 +121,17 @@ async fn find(talk: &Talk<'_>) -> Result<Digest, Cause> {
         if let Some(digest) = shelf.files.get(path) {
             return Ok(*digest);
         }
+        // What is no package is in the first manifest.
+        if !is_package(path) {
+            return Err(Cause::NotFound);
+        }
         let next = shelf.left.front().ok_or(Cause::NotFound)?;
         let read = fetch(talk, &Reference::Digest(*next), None).await?;
         let read = read.ok_or(Cause::NotFound)?;
+        shelf.text += read.1.len();
+        if shelf.text > MAX_TEXT {
+            return Err(too_many());
+        }
         add(&mut shelf.files, read_manifest(&read.1, false)?)?;
         shelf.left.pop_front();
     }
@@ -141,6 +151,7 @@ async fn resolve(talk: &Talk<'_>, known: Option<Digest>) -> Result<Option<Shelf>
     Ok(Some(Shelf {
         digest,
         files,
+        text: bytes.len(),
         left,
     }))
 }
@@ -154,12 +165,15 @@ fn add(files: &mut HashMap<String, Digest>, read: manifest::Read) -> Result<(), 
     for file in read.files {
         let before = files.insert(file.path, file.digest);
         if files.len() > MAX_FILES || before.is_some_and(|before| before != file.digest) {
-            let why =
-                "no repository of packages is there: it has too many files, or two of one path";
-            return Err(Cause::Malformed(why.to_owned()));
+            return Err(too_many());
         }
     }
     Ok(())
+}
+
+fn too_many() -> Cause {
+    let why = "no repository of packages is there: it has too many files, or two of one path";
+    Cause::Malformed(why.to_owned())
 }
 
 /// A manifest and its digest, which is that of its text; none if it is still the known one.

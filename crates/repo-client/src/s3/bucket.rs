@@ -22,6 +22,8 @@ use crate::redact::redact_url;
 const MAX_PAGE: u64 = 8 << 20;
 /// Most objects that are listed.
 const MAX_OBJECTS: usize = 5_000_000;
+/// Most bytes of their keys and versions together: two million of usual ones.
+const MAX_LISTED: usize = 256 << 20;
 /// Keys that a request to remove may name.
 const KEYS_AT_ONCE: usize = 1000;
 /// Most bytes of an answer that only says that something is done.
@@ -53,6 +55,13 @@ pub struct StoredObject {
     pub size: u64,
     /// What this version goes by, with its quotation marks; empty where a store does not list it.
     pub etag: String,
+}
+
+impl StoredObject {
+    /// Bytes of memory, about.
+    fn held(&self) -> usize {
+        size_of::<Self>() + self.key.len() + self.etag.len()
+    }
 }
 
 /// An upload in parts that was begun and not ended: its parts take room.
@@ -120,7 +129,7 @@ impl<'a> Bucket<'a> {
     }
 
     async fn listed(&self, whole: &str) -> std::result::Result<Vec<StoredObject>, Refusal> {
-        let mut found = Vec::new();
+        let (mut found, mut bytes) = (Vec::new(), 0);
         let mut next = None::<String>;
         loop {
             let mut call = Call::new(Method::GET, String::new(), MAX_PAGE);
@@ -134,8 +143,13 @@ impl<'a> Bucket<'a> {
                 let why = "the store's listing does not end".to_owned();
                 return Err(Cause::Malformed(why).into());
             }
-            if found.len() > MAX_OBJECTS {
-                let why = format!("more than {MAX_OBJECTS} objects");
+            let new = found.get(before.0..).unwrap_or_default();
+            bytes += new.iter().map(StoredObject::held).sum::<usize>();
+            if found.len() > MAX_OBJECTS || bytes > MAX_LISTED {
+                let why = format!(
+                    "more than {MAX_OBJECTS} objects, or {} MiB of keys",
+                    MAX_LISTED >> 20
+                );
                 return Err(Cause::Malformed(why).into());
             }
             if next.is_none() {
@@ -152,7 +166,7 @@ impl<'a> Bucket<'a> {
     ) -> std::result::Result<Option<String>, Cause> {
         let (mut key, mut size, mut etag) = (String::new(), None, String::new());
         let (mut next, mut goes_on) = (None, false);
-        let mut foreign = false;
+        let (mut foreign, mut is_listing) = (false, false);
         let inner = ["Contents", "Owner", "CommonPrefixes"];
         xml::walk(body, &inner, &mut |name, text| match (name, text) {
             ("Key", Some(text)) => key = text,
@@ -160,6 +174,7 @@ impl<'a> Bucket<'a> {
             ("ETag", Some(text)) => etag = quoted(&text),
             ("NextContinuationToken", Some(text)) => next = Some(text),
             ("IsTruncated", Some(text)) => goes_on = text.trim() == "true",
+            ("ListBucketResult", None) => is_listing = true,
             ("Contents", None) => {
                 let key = std::mem::take(&mut key);
                 match (key.strip_prefix(&self.prefix), size.take()) {
@@ -173,6 +188,10 @@ impl<'a> Bucket<'a> {
             }
             _ => {}
         })?;
+        if !is_listing {
+            let why = "the answer is no listing: a login page, or no object store?".to_owned();
+            return Err(Cause::Malformed(why));
+        }
         match (foreign, goes_on, next) {
             (true, ..) => Err(Cause::Malformed(
                 "the store lists what was not asked for".to_owned(),
@@ -317,6 +336,16 @@ pub(super) fn is_none(refusal: &Refusal) -> bool {
 }
 
 /// The version that an answer names.
+/// The version that a store says it has written.
+pub(super) fn written(etag: String) -> std::result::Result<String, Cause> {
+    if etag.is_empty() {
+        let why =
+            "the answer names no version of what was written: a login page, or no object store?";
+        return Err(Cause::Malformed(why.to_owned()));
+    }
+    Ok(etag)
+}
+
 pub(super) fn etag_of(headers: &HeaderMap) -> String {
     let value = headers.get(ETAG).and_then(|value| value.to_str().ok());
     quoted(value.unwrap_or_default())

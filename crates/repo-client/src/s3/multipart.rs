@@ -7,7 +7,9 @@ use bytes::Bytes;
 use reqwest::Method;
 use rpm_repo::xml::push_text;
 
-use super::bucket::{Bucket, MAX_DONE, Unfinished, document_headers, etag_of, is_none, quoted};
+use super::bucket::{
+    Bucket, MAX_DONE, Unfinished, document_headers, etag_of, is_none, quoted, written,
+};
 use super::refusal::Refusal;
 use super::send::{Call, Payload};
 use super::upload::{Upload, hash, part_of};
@@ -95,7 +97,7 @@ impl Bucket<'_> {
         match self.complete(upload, &etags, file).await {
             Ok(etag) if etag.is_empty() => {
                 let there = self.looked(&upload.whole).await?;
-                Ok(there.map(|(_, etag)| etag).unwrap_or_default())
+                Ok(written(there.map(|(_, etag)| etag).unwrap_or_default())?)
             }
             // An answer that was lost may have been: it is done.
             Err(refusal) if refusal.code == "NoSuchUpload" && refusal.again => {

@@ -14,7 +14,7 @@ use reqwest::header::{
 };
 use rpm_pkg::digest::{Digest, DigestAlgo, Hasher};
 
-use super::bucket::{Bucket, MAX_DONE, etag_of};
+use super::bucket::{Bucket, MAX_DONE, etag_of, written};
 use super::multipart;
 use super::refusal::Refusal;
 use super::send::{Call, FilePart, Payload, Reply, open};
@@ -131,7 +131,7 @@ impl Bucket<'_> {
         call.headers = how.headers()?;
         call.payload = payload;
         let reply = self.call_if(call, how).await?;
-        Ok(etag_of(&reply.headers))
+        Ok(written(etag_of(&reply.headers))?)
     }
 
     /// The answer to a request that is done on the conditions of `how`. Some stores compare the version with its

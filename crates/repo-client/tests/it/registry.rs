@@ -314,6 +314,23 @@ fn row_148_a_registry_that_lies_or_refuses() {
     let again = small(&client(), &patient, &index_of(&url));
     assert_eq!(again.unwrap(), b"<repomd/>");
 
+    // A list of tags that goes on with what are no tags, or comes back to itself.
+    let page = br#"{"tags":["!no-tag"]}"#;
+    let itself = answer("200 OK", "Link: <>; rel=\"next\"\r\n", page);
+    gate.trouble("/tags/list", [itself]);
+    let (reader, failed) = (client(), "the registry's list of tags does not end");
+    let registry = Registry::open(&reader, &access, &url).unwrap();
+    let why = words(registry.tags().unwrap_err());
+    assert!(why.contains(failed), "{why}");
+    let goes_on = |at: u32| {
+        let link = format!("Link: <?last={at}>; rel=\"next\"\r\n");
+        answer("200 OK", &link, page)
+    };
+    gate.trouble("/tags/list", (0..5_001).map(goes_on));
+    let why = words(registry.tags().unwrap_err());
+    assert!(why.contains(failed), "{why}");
+    assert_eq!(registry.tags().unwrap(), ["current"]);
+
     // By its digest, a manifest is what it says.
     let top = Registry::open(&client(), &access, &url)
         .unwrap()

@@ -335,6 +335,25 @@ fn row_147_a_listing_that_lies_ends() {
     assert_eq!(bucket.list("").unwrap()[0].key, "a");
 }
 
+/// What answers everything with a page is no store: nothing is there, and nothing was written.
+#[test]
+fn row_147_a_login_page_is_no_store() {
+    let (_dir, server) = www();
+    let client = keyed(&server);
+    let access = Access {
+        retries: 0,
+        ..access()
+    };
+    let bucket = Bucket::open(&client, &access, "s3://photon/p").unwrap();
+    server.always("/photon/", Answer::body("<html>login please</html>"));
+    server.always("/photon/p/f", Answer::body("<html>login please</html>"));
+    let listed = bucket.list("").unwrap_err();
+    let written = bucket.put("f", b"content", &PutOptions::default());
+    for why in [listed, written.unwrap_err()] {
+        assert!(why.to_string().contains("a login page"), "{why}");
+    }
+}
+
 /// A broken connection costs what was under way; the rest comes by range.
 #[test]
 fn a_large_object_is_resumed() {

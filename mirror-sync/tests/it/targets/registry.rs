@@ -112,16 +112,31 @@ fn row_148_a_foreign_set_under_the_name_of_a_snapshot_is_replaced() {
         "{{\"schemaVersion\":2,\"mediaType\":{kind:?},\"config\":{{\"mediaType\":\
          \"application/vnd.oci.image.config.v1+json\",\"digest\":{digest:?},\"size\":2}},\"layers\":[]}}"
     );
-    let url = format!(
-        "http://127.0.0.1:{}/v2/photon/base/manifests/{stamp}",
-        engine.port()
-    );
     let head = format!("Content-Type: {kind}");
-    ok(Command::new("curl")
-        .args(["-sSf", "-X", "PUT", "-H", &head, "-d", &image])
-        .arg(url));
+    let put_under = |tag: &str| {
+        let url = format!(
+            "http://127.0.0.1:{}/v2/photon/base/manifests/{tag}",
+            engine.port()
+        );
+        let words = ["-sSf", "-X", "PUT", "-H", &head, "-d", &image, &url];
+        ok(Command::new("curl").args(words));
+    };
+    put_under(stamp);
     server.resolve(stamp).unwrap_err();
     to("next");
+
+    // An image under any tag keeps nothing from being cleared away.
+    put_under("latest");
+    let place = format!("url = {place:?}\n[repo.base]\nkeep_snapshots = 1");
+    shop.config(&place);
+    for version in ["2", "3"] {
+        shop.renew(version);
+        let run = scene.run(&["sync"]).ends(0);
+        assert!(!run.err.contains("warning"), "{}", run.err);
+    }
+    server.resolve("latest").unwrap_err();
+    let tags = server.tags().unwrap();
+    assert!(!tags.contains(stamp), "{tags:?}");
 }
 
 #[test]
