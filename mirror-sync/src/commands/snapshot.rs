@@ -133,6 +133,13 @@ impl Snapshot {
                 }
             }
             Snapshot::Diff { repo, from, to } => {
+                let [repo] = ids.as_slice() else {
+                    let why = format!(
+                        "{repo} is several repositories: name one of {}",
+                        ids.join(", ")
+                    );
+                    return Err(Error::Usage(why));
+                };
                 let from = snapshot::find(layout, repo, from)?;
                 let to = snapshot::find_or_shown(layout, repo, to.as_deref(), CURRENT)?;
                 snapshot::print_diff(&snapshot::diff(&from, &to), session.printer);
@@ -162,24 +169,31 @@ impl Snapshot {
                 sources,
                 allow_delete,
             } => return merged(session, into, sources, *allow_delete),
-            Snapshot::Pin(which) => label(session, &ids, which.which.as_deref(), |label| {
-                label.pinned = true;
-            })?,
-            Snapshot::Unpin(which) => label(session, &ids, which.which.as_deref(), |label| {
-                label.pinned = false;
-            })?,
+            Snapshot::Pin(which) => {
+                return label(session, &ids, which.which.as_deref(), |label| {
+                    label.pinned = true;
+                });
+            }
+            Snapshot::Unpin(which) => {
+                return label(session, &ids, which.which.as_deref(), |label| {
+                    label.pinned = false;
+                });
+            }
             Snapshot::Rename { which, name, .. } => {
                 if let Some(name) = name {
                     for id in &ids {
-                        let stamp = snapshot::find_stamp(layout, id, which)?;
+                        // Who has no such snapshot is told of below.
+                        let Ok(stamp) = snapshot::find_stamp(layout, id, which) else {
+                            continue;
+                        };
                         if let Some(why) = snapshot::name_fault(layout, id, &stamp, name)? {
                             return Err(Error::Usage(format!("name {name:?}: {why}")));
                         }
                     }
                 }
-                label(session, &ids, Some(which), |label| {
-                    label.name.clone_from(name)
-                })?;
+                return label(session, &ids, Some(which), |label| {
+                    label.name.clone_from(name);
+                });
             }
             Snapshot::Note { which, text, .. } => {
                 let text = text.as_ref().filter(|text| !text.is_empty());
@@ -188,9 +202,9 @@ impl Snapshot {
                     let why = format!("a note is a line of at most {MAX_NOTE} bytes");
                     return Err(Error::Usage(why));
                 }
-                label(session, &ids, Some(which), |label| {
-                    label.note = text.cloned()
-                })?;
+                return label(session, &ids, Some(which), |label| {
+                    label.note = text.cloned();
+                });
             }
         }
         Ok(EXIT_DONE)
@@ -262,19 +276,26 @@ fn show(
     })
 }
 
-/// Changes what is said of a snapshot of each of these repositories.
+/// Changes what is said of a snapshot of each of these repositories. Of several, those that have none are left out.
 fn label(
     session: &Session<'_>,
     ids: &[String],
     which: Option<&str>,
     change: impl Fn(&mut Label),
-) -> Result<()> {
+) -> Result<u8> {
     session.change(&SyncOptions::default(), |run| {
         let mut done = Vec::new();
         for id in ids {
             let stamp = match which {
-                Some(word) => snapshot::find_stamp(&run.layout, id, word)?,
-                None => snapshot::shown(&run.layout, id, CURRENT)?.stamp,
+                Some(word) => snapshot::find_stamp(&run.layout, id, word),
+                None => snapshot::shown(&run.layout, id, CURRENT).map(|shown| shown.stamp),
+            };
+            let stamp = match stamp {
+                Err(error @ Error::NotFound(_)) if ids.len() > 1 => {
+                    run.printer.err(&format!("Error: {error}"));
+                    continue;
+                }
+                other => other?,
             };
             labels::change(&run.layout, id, &stamp, &change)?;
             let label = labels::read(&run.layout, id)?.remove(&stamp);
@@ -290,7 +311,11 @@ fn label(
             done.push(serde_json::json!({ "repo": id, "snapshot": stamp, "label": label }));
         }
         run.printer.json(&done);
-        Ok(())
+        Ok(match done.len() {
+            0 => EXIT_FAILED,
+            some if some < ids.len() => EXIT_PARTIAL,
+            _ => EXIT_DONE,
+        })
     })
 }
 

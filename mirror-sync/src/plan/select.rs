@@ -63,12 +63,26 @@ pub(crate) fn passes(nevra: &Nevra, select: &SelectSection) -> bool {
         return false;
     }
     let full = nevra.to_string();
-    let one_of = |patterns: &[String]| {
-        patterns
-            .iter()
-            .any(|pattern| glob_matches(pattern, name) || glob_matches(pattern, &full))
-    };
+    let one_of = |patterns: &[String]| patterns.iter().any(|pattern| names(pattern, name, &full));
     (select.include.is_empty() || one_of(&select.include)) && !one_of(&select.exclude)
+}
+
+/// Whether a pattern means a package, by its name or its full name.
+fn names(pattern: &str, name: &str, full: &str) -> bool {
+    glob_matches(pattern, name) || glob_matches(pattern, full)
+}
+
+/// The patterns of `include` that mean no package at all: a typing error, more often than not.
+pub(crate) fn idle<'s>(packages: &[Listed], select: &'s SelectSection) -> Vec<&'s str> {
+    let mut idle: Vec<&str> = select.include.iter().map(String::as_str).collect();
+    for Listed { nevra, .. } in packages {
+        if idle.is_empty() {
+            break;
+        }
+        let full = nevra.to_string();
+        idle.retain(|pattern| !names(pattern, &nevra.name, &full));
+    }
+    idle
 }
 
 fn is_debug(name: &str) -> bool {

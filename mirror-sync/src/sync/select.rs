@@ -98,6 +98,7 @@ fn filter(run: &SyncRun<'_>, looked: Looked, report: &mut RunReport) -> RepoStep
     } = upstream;
     match kept {
         Ok(kept) => {
+            tell_idle(run, &repo, &packages, &kept);
             let mut kept = kept.into_iter();
             packages.retain(|_| kept.next().unwrap_or(false));
             if let Err(error) = leave_out(run, &repo, refused, packages.is_empty()) {
@@ -118,6 +119,19 @@ fn filter(run: &SyncRun<'_>, looked: Looked, report: &mut RunReport) -> RepoStep
             Ok(Selected { repo, wanted })
         }
         Err(error) => Err(repo.fail(run, &error, Some(set))),
+    }
+}
+
+/// Says which patterns mean nothing that upstream has, and that nothing is left.
+fn tell_idle(run: &SyncRun<'_>, repo: &Repo, packages: &[Listed], kept: &[bool]) {
+    let warn = |what: String| run.printer.err(&format!("{}: warning: {what}", repo.id));
+    let idle = select::idle(packages, &repo.section.select);
+    for pattern in idle.iter().take(MAX_TOLD) {
+        warn(format!("select.include: no package upstream is {pattern}"));
+    }
+    if !packages.is_empty() && !kept.contains(&true) {
+        let all = counted(packages.len() as u64, "package");
+        warn(format!("of {all} upstream none is selected: see select"));
     }
 }
 

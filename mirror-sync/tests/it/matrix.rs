@@ -105,6 +105,20 @@ fn those_of_a_section_that_have_nothing_are_left_out() {
     assert!(run.err.contains("updates-5.0-aarch64"), "{}", run.err);
     assert!(scene.public("prod/updates-5.0-x86_64/repodata").is_dir());
     assert!(!scene.public("prod/updates-5.0-aarch64").exists());
+    // So are those that have no snapshot to be pinned or named; a comparison is of one.
+    for words in [
+        &["pin", "updates"][..],
+        &["note", "updates", "prod", "good"],
+        &["rename", "updates", "prod", "gold"],
+    ] {
+        let run = scene.run(&[&["snapshot"][..], words].concat()).ends(4);
+        assert!(run.err.contains("updates-5.0-aarch64"), "{}", run.err);
+        assert!(run.out.contains("updates-5.0-x86_64"), "{}", run.text());
+    }
+    let run = scene.run(&["snapshot", "diff", "updates", "gold"]).ends(2);
+    let members =
+        "updates is several repositories: name one of updates-5.0-aarch64, updates-5.0-x86_64";
+    assert!(run.err.contains(members), "{}", run.err);
     // None of them has a snapshot before.
     let rollback = ["snapshot", "rollback", "updates"];
     scene.run(&rollback).ends(1);

@@ -88,6 +88,24 @@ fn filters_give_what_they_say_and_dnf_reads_it() {
     }
 }
 
+#[test]
+fn a_pattern_that_means_nothing_is_told_of() {
+    let scene = rich();
+    scene.config("select.include = [\"alpha*\", \"ipst\"]\n");
+    let said = scene.run(&["sync"]).ends(0).err;
+    assert!(
+        said.contains("base: warning: select.include: no package upstream is ipst\n"),
+        "{said}"
+    );
+    assert!(
+        !said.contains("is alpha") && !said.contains("none is selected"),
+        "{said}"
+    );
+    scene.config("select.include = [\"ipst\"]\n");
+    let said = scene.run(&["sync", "--allow-delete"]).ends(0).err;
+    assert!(said.contains("none is selected"), "{said}");
+}
+
 /// A lock of tdnf that names these files of the repository `base`.
 pub(crate) fn lock_of(scene: &Scene, names: &[&str]) -> String {
     let packages = names.iter().map(|name| {
