@@ -108,8 +108,8 @@ fn those_of_a_section_that_have_nothing_are_left_out() {
     // So are those that have no snapshot to be pinned or named; a comparison is of one.
     for words in [
         &["pin", "updates"][..],
-        &["note", "updates", "prod", "good"],
-        &["rename", "updates", "prod", "gold"],
+        &["note", "updates", "2099-12-31", "good"],
+        &["rename", "updates", "2099-12-31", "gold"],
     ] {
         let run = scene.run(&[&["snapshot"][..], words].concat()).ends(4);
         assert!(run.err.contains("updates-5.0-aarch64"), "{}", run.err);

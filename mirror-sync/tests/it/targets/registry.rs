@@ -127,16 +127,21 @@ fn row_148_a_foreign_set_under_the_name_of_a_snapshot_is_replaced() {
 
     // An image under any tag keeps nothing from being cleared away.
     put_under("latest");
-    let place = format!("url = {place:?}\n[repo.base]\nkeep_snapshots = 1");
-    shop.config(&place);
-    for version in ["2", "3"] {
+    let short = "grace = 0\nkeep_snapshots = 1\nkeep_for = 0\n[repo.base]";
+    shop.reconfigure(&[("[repo.base]", short)]);
+    let before = server.tags().unwrap();
+    let renew = |version: &str| {
         shop.renew(version);
         let run = scene.run(&["sync"]).ends(0);
         assert!(!run.err.contains("warning"), "{}", run.err);
-    }
+        server.tags().unwrap()
+    };
+    let with_second = renew("2");
+    let second = with_second.iter().find(|tag| !before.contains(tag));
+    renew("3");
+    let tags = renew("4");
+    assert!(!tags.contains(second.unwrap()), "{second:?} of {tags:?}");
     server.resolve("latest").unwrap_err();
-    let tags = server.tags().unwrap();
-    assert!(!tags.contains(stamp), "{tags:?}");
 }
 
 #[test]
