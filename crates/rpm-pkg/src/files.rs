@@ -425,6 +425,14 @@ impl FileList {
         Digest::from_hex(self.algo, text).ok().filter(|_| !empty)
     }
 
+    /// Whether each regular file whose content is in the payload has a digest that withstands an attacker.
+    pub fn prove_contents(&self) -> bool {
+        let has_content =
+            |index: usize| self.kind(index) == FileType::Regular && self.payload_size(index) > 0;
+        self.algo.is_strong()
+            && (0..self.len()).all(|index| !has_content(index) || self.digest(index).is_some())
+    }
+
     /// All files in header order.
     pub fn iter(&self) -> impl Iterator<Item = FileEntry<'_>> {
         (0..self.len()).filter_map(|index| self.get(index))

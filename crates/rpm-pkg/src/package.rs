@@ -201,7 +201,14 @@ impl<R: Read> Package<R> {
         limits: PayloadLimits,
     ) -> Result<Payload<R>, PayloadError> {
         let files = self.files()?;
-        let digests = self.payload_digests(choice)?;
+        let mut digests = self.payload_digests(choice)?;
+        let by_files = choice == DigestChoice::BesideFiles
+            && self.expected_payload.is_none()
+            && limits.verify_files
+            && files.prove_contents();
+        if by_files {
+            digests = PayloadDigests::none();
+        }
         let format = self.header.text(tag::PAYLOADFORMAT).map(str::to_owned);
         let compressor = self.compressor().map(str::to_owned);
         Payload::open(

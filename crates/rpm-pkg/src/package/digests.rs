@@ -56,6 +56,10 @@ pub enum DigestChoice {
     /// The first that exists of: a SHA-2 or SHA-3 of the stored payload; one of the uncompressed
     /// payload; MD5 of header and payload. One pass, one hash.
     Strongest,
+    /// As [`DigestChoice::Strongest`], but nothing where the content of each file has a digest of SHA-224 or later in
+    /// the header and is checked against it ([`Package::into_payload`]): for a package whose header is trusted and whose
+    /// payload was judged before. What else an archive says is compared with the header in any case.
+    BesideFiles,
 }
 
 /// Tag, algorithm and range of the digests in a signature header.
@@ -202,7 +206,7 @@ impl<R: Read> Package<R> {
             Covers::HeaderAndPayload => !in_vain,
             _ => true,
         });
-        if choice == DigestChoice::Strongest {
+        if matches!(choice, DigestChoice::Strongest | DigestChoice::BesideFiles) {
             let order = [
                 Covers::Payload,
                 Covers::UncompressedPayload,

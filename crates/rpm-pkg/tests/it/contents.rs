@@ -1,7 +1,7 @@
 //! Scriptlets, triggers and signatures of real packages; payloads that were changed.
 
 use crate::support::{have_rpm, real_rpms, run};
-use rpm_pkg::digest::DigestAlgo;
+use rpm_pkg::digest::{DigestAlgo, Hasher};
 use rpm_pkg::files::FileList;
 use rpm_pkg::header::{HeaderBuilder, HeaderKind, TagValue, tag};
 use rpm_pkg::package::{Covers, DigestChoice, DigestItem, Package, PayloadDigests, payload_passes};
@@ -290,4 +290,43 @@ fn content_must_match_the_digest_in_the_header() {
     assert_eq!(read("abc", true).unwrap().entries, 1);
     assert!(matches!(read("abd", true), Err(PayloadError::FileDigest(path)) if path == "/a"));
     assert!(read("abd", false).is_ok());
+}
+
+/// What proves the contents of a built package, and whether a changed payload of it is noticed.
+fn beside_files(define: &str, expects: bool) -> Vec<(Covers, DigestAlgo)> {
+    let spec = testkit::spec::Spec::new("beside", "1")
+        .install("echo content > %{buildroot}/f; ln -s f %{buildroot}/l; mkdir %{buildroot}/d")
+        .files("/f\n/l\n%dir /d")
+        .define(define);
+    let bytes = std::fs::read(spec.build()).unwrap();
+    let mut package = Package::open(bytes.as_slice()).unwrap();
+    if expects {
+        let whole = bytes.get(package.payload_offset() as usize..).unwrap();
+        package.expect_payload(Hasher::digest(DigestAlgo::Sha256, whole));
+    }
+    let payload = package.into_payload(DigestChoice::BesideFiles, PayloadLimits::default());
+    let summary = payload.unwrap().finish().unwrap();
+    assert!(payload_passes(&summary.digests));
+    let of = |item: DigestItem| (item.covers, item.expected.algo());
+    let outcomes = summary.digests.iter();
+    outcomes.map(|outcome| of(outcome.item)).collect()
+}
+
+#[test]
+fn a_payload_is_hashed_beside_its_files_where_they_do_not_prove_it() {
+    if !have_rpm() {
+        return;
+    }
+    let stored = [(Covers::Payload, DigestAlgo::Sha256)];
+    assert_eq!(beside_files("_binary_filedigest_algorithm 8", false), []);
+    assert_eq!(beside_files("_binary_filedigest_algorithm 10", false), []);
+    assert_eq!(
+        beside_files("_binary_filedigest_algorithm 1", false),
+        stored
+    );
+    assert_eq!(
+        beside_files("_binary_filedigest_algorithm 2", false),
+        stored
+    );
+    assert_eq!(beside_files("_binary_filedigest_algorithm 8", true), stored);
 }
