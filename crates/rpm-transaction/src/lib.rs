@@ -49,6 +49,7 @@ mod stage;
 mod stages;
 mod sysusers;
 mod triggers;
+mod unpack;
 
 pub use check::{Checked, check};
 pub use commit::{Committed, commit};

@@ -3,18 +3,14 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Write;
 use std::os::fd::BorrowedFd;
 
-use rpm_pkg::package::{DigestChoice, Package, payload_passes};
-use rpm_pkg::payload::{Payload, PayloadError, PayloadLimits};
 use rustix::fs::{self, AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::check::{Checked, Files};
-use super::element::{Deed, Loaded, PackageFacts, Runs, ScriptKind, Source, open_verified};
+use super::element::{Loaded, PackageFacts, Runs, ScriptKind};
 use super::error::{DEVICE_FAILED, TransactionError, printable};
-use super::event::Event;
 use super::file_triggers::FileTriggers;
 use super::files::Kind;
 use super::journal::{Op, Record, debug};
@@ -23,9 +19,7 @@ use super::mounts::Mounts;
 use super::plan::{ElementPlan, FilePlan, ops};
 use super::running::{Running, begin_journal};
 use super::stages::{Stages, staged_name};
-
-/// Content is copied in pieces of this size.
-const PIECE: usize = 128 << 10;
+use super::unpack::unpack_all;
 
 /// A transaction whose files all lie beside their places, with everything written down that will be
 /// done. Comes from [`stage`] alone, and goes into [`commit`](super::commit()). Dropped, it stays on the
@@ -123,14 +117,7 @@ fn stage_all(
     log.journal().sync()?;
     stages.make(root)?;
     let elements = progress.elements();
-    for (element, files) in elements.iter().zip(&plan.elements) {
-        if element.is_install() {
-            let package = &element.package.nevra;
-            log.event(Event::Staging { package });
-            options.check_cancelled()?;
-            stage_element(stages, element, files, options.record_owners)?;
-        }
-    }
+    unpack_all(elements.iter().zip(&plan.elements), stages, options, log)?;
     for (index, (element, files)) in elements.iter().zip(&plan.elements).enumerate() {
         log.journal().add(&Record::Element {
             index: index as u32,
@@ -147,38 +134,11 @@ fn stage_all(
 /// Where file `index` of a package is staged.
 type Places = HashMap<u32, (u32, u32)>;
 
-/// Unpacks the payload of an element and makes its links and special files.
-fn stage_element(
-    stages: &Stages,
-    element: &Loaded,
-    plan: &ElementPlan,
-    recorded: bool,
-) -> Result<(), TransactionError> {
-    let Deed::Install { path, identity, .. } = &element.deed else {
-        return Ok(());
-    };
-    let mut places = Places::new();
-    for step in plan.steps.read()? {
-        if let (Op::Place { mount, id, .. }, Some(index)) = (step.op, step.file) {
-            places.insert(index, (mount, id));
-        }
-    }
-    let stager = Stager {
-        stages,
-        package: &element.package,
-        places: &places,
-        recorded,
-    };
-    stager.make_specials()?;
-    stager.unpack(open_verified(path, identity)?)?;
-    stager.check_complete()
-}
-
 /// Writes one package.
-struct Stager<'a> {
+pub(crate) struct Stager<'a> {
     stages: &'a Stages,
-    package: &'a PackageFacts,
-    places: &'a Places,
+    pub(crate) package: &'a PackageFacts,
+    places: Places,
     /// Devices stay in the rpm database.
     recorded: bool,
 }
@@ -189,8 +149,40 @@ fn stand_in(dir: BorrowedFd<'_>, name: &str, mode: Mode) -> Result<(), Errno> {
     fs::openat(dir, name, flags, mode).map(drop)
 }
 
-impl Stager<'_> {
-    fn failed(&self, index: usize, error: impl Into<std::io::Error>) -> TransactionError {
+/// A file that must not exist yet, and that nobody else may open.
+fn new_file(dir: BorrowedFd<'_>, name: &str) -> Result<File, Errno> {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    fs::openat(dir, name, flags, Mode::from_raw_mode(0o600)).map(File::from)
+}
+
+impl<'a> Stager<'a> {
+    /// What writes the files that `plan` places.
+    pub(crate) fn new(
+        stages: &'a Stages,
+        package: &'a PackageFacts,
+        plan: &ElementPlan,
+        recorded: bool,
+    ) -> Result<Stager<'a>, TransactionError> {
+        let mut places = Places::new();
+        for step in plan.steps.read()? {
+            if let (Op::Place { mount, id, .. }, Some(index)) = (step.op, step.file) {
+                places.insert(index, (mount, id));
+            }
+        }
+        Ok(Stager {
+            stages,
+            package,
+            places,
+            recorded,
+        })
+    }
+
+    /// The file `index` could not be written.
+    pub(crate) fn failed(
+        &self,
+        index: usize,
+        error: impl Into<std::io::Error>,
+    ) -> TransactionError {
         let path = self.package.files.path(index);
         TransactionError::file("cannot write", &path, error)
     }
@@ -201,7 +193,7 @@ impl Stager<'_> {
     }
 
     /// Links, pipes and devices carry no content.
-    fn make_specials(&self) -> Result<(), TransactionError> {
+    pub(crate) fn make_specials(&self) -> Result<(), TransactionError> {
         for &index in self.places.keys() {
             let index = index as usize;
             let (Some(entry), Some((dir, name))) = (self.package.entry(index), self.place(index))
@@ -231,111 +223,58 @@ impl Stager<'_> {
         Ok(())
     }
 
-    /// Reads the whole payload, with every digest of package and files checked.
-    fn unpack(&self, package: Package<Source>) -> Result<(), TransactionError> {
-        package
-            .verify_header_digests()
-            .map_err(|e| self.payload_error(e.to_string()))?;
-        let mut payload = package
-            .into_payload(DigestChoice::Strongest, PayloadLimits::default())
-            .map_err(|e| self.unpack_error(e))?;
-        let mut piece = vec![0; PIECE];
-        while let Some(entry) = payload.next_entry().map_err(|e| self.unpack_error(e))? {
-            self.write_entry(entry.index, &mut payload, &mut piece)?;
-        }
-        let summary = payload.finish().map_err(|e| self.unpack_error(e))?;
-        if payload_passes(&summary.digests) {
-            Ok(())
-        } else {
-            Err(self.payload_error("a digest of the package does not match".to_owned()))
-        }
-    }
-
-    fn payload_error(&self, reason: String) -> TransactionError {
+    /// The payload is not what it must be.
+    pub(crate) fn payload_error(&self, reason: String) -> TransactionError {
         TransactionError::Payload {
             package: self.package.nevra.clone(),
             reason,
         }
     }
 
-    fn unpack_error(&self, error: PayloadError) -> TransactionError {
-        self.payload_error(error.to_string())
+    /// The files that get the content which the payload has for file `index`, if that is a regular one: all members of a
+    /// hard link set come with the one that has it.
+    fn members<'i>(&'i self, index: &'i usize) -> &'i [usize] {
+        let entry = self.package.entry(*index);
+        if entry.is_none_or(|entry| entry.kind != Kind::Regular) {
+            return &[];
+        }
+        match self.package.files.hardlink_set(*index) {
+            Some(set) if set.last() == Some(index) => set,
+            Some([_, ..]) => &[],
+            _ => std::slice::from_ref(index),
+        }
     }
 
-    /// Writes a regular file; the members of a hard link set come with the member that has the
-    /// content.
-    fn write_entry(
-        &self,
-        index: usize,
-        payload: &mut Payload<Source>,
-        piece: &mut [u8],
-    ) -> Result<(), TransactionError> {
-        if self
-            .package
-            .entry(index)
-            .is_none_or(|entry| entry.kind != Kind::Regular)
-        {
-            return Ok(());
-        }
-        let set = self.package.files.hardlink_set(index).unwrap_or_default();
-        if set.last().is_some_and(|&last| last != index) {
-            return Ok(());
-        }
-        let single = [index];
-        let members = if set.is_empty() { &single[..] } else { set };
-        let mut first: Option<(BorrowedFd<'_>, String)> = None;
-        for &member in members {
+    /// Whether the content of file `index` goes anywhere.
+    pub(crate) fn wants(&self, index: usize) -> bool {
+        let mut members = self.members(&index).iter();
+        members.any(|&member| self.place(member).is_some())
+    }
+
+    /// Makes the file that gets the content of file `index`, and gives it with its number.
+    pub(crate) fn create(&self, index: usize) -> Result<Option<(usize, File)>, TransactionError> {
+        let mut first: Option<(usize, File, BorrowedFd<'_>, String)> = None;
+        for &member in self.members(&index) {
             let Some((dir, name)) = self.place(member) else {
                 continue;
             };
             match &first {
                 None => {
-                    self.write_content(member, dir, &name, payload, piece)?;
-                    first = Some((dir, name));
+                    let file = new_file(dir, &name).map_err(|e| self.failed(member, e))?;
+                    debug::step();
+                    first = Some((member, file, dir, name));
                 }
-                Some((from, original)) => {
+                Some((_, _, from, original)) => {
                     fs::linkat(from, original, dir, &name, AtFlags::empty())
                         .map_err(|e| self.failed(member, e))?;
                 }
             }
         }
-        Ok(())
-    }
-
-    fn write_content(
-        &self,
-        index: usize,
-        dir: BorrowedFd<'_>,
-        name: &str,
-        payload: &mut Payload<Source>,
-        piece: &mut [u8],
-    ) -> Result<(), TransactionError> {
-        let flags =
-            OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let fd = fs::openat(dir, name, flags, Mode::from_raw_mode(0o600))
-            .map_err(|e| self.failed(index, e))?;
-        let mut file = File::from(fd);
-        debug::step();
-        loop {
-            match payload.read_data(piece) {
-                Ok(0) => return Ok(()),
-                Ok(count) => {
-                    let data = piece.get(..count).unwrap_or_default();
-                    file.write_all(data).map_err(|e| self.failed(index, e))?;
-                }
-                Err(PayloadError::FileDigest(_)) => {
-                    return Err(TransactionError::FileDigest {
-                        package: self.package.nevra.clone(),
-                        path: printable(&self.package.files.path(index)),
-                    });
-                }
-                Err(e) => return Err(self.unpack_error(e)),
-            }
-        }
+        Ok(first.map(|(member, file, ..)| (member, file)))
     }
 
     /// Every file that the plan places must be staged now.
-    fn check_complete(&self) -> Result<(), TransactionError> {
+    pub(crate) fn check_complete(&self) -> Result<(), TransactionError> {
         for &index in self.places.keys() {
             let index = index as usize;
             let Some((dir, name)) = self.place(index) else {

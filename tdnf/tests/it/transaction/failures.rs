@@ -223,19 +223,16 @@ fn row_65_names_never_reach_a_shell() {
     verify_clean(root.path());
 }
 
-/// Row 66, content_before_digest: the last byte of a file is wrong.
-#[test]
-fn row_66_wrong_content_is_never_visible() {
-    if unprivileged() {
-        return;
-    }
-    let root = Sandbox::with_shell();
+/// A package whose only file has a wrong last byte.
+fn wrong_content(name: &str) -> tempfile::NamedTempFile {
     let text = spec(
-        "dig",
+        name,
         "1",
         "",
-        "mkdir -p %{buildroot}/opt/dig\necho MARKER-OF-THE-FILE > %{buildroot}/opt/dig/f",
-        "%files\n%attr(4755,root,root) /opt/dig/f",
+        &format!(
+            "mkdir -p %{{buildroot}}/opt/{name}\necho MARKER-OF-THE-FILE > %{{buildroot}}/opt/{name}/f"
+        ),
+        &format!("%files\n%attr(4755,root,root) /opt/{name}/f"),
     );
     let good = text.define("_binary_payload w.ufdio").build();
     let mut bytes = std::fs::read(good).unwrap();
@@ -247,6 +244,17 @@ fn row_66_wrong_content_is_never_visible() {
     bytes[at + marker.len() - 1] ^= 1;
     let bad = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(bad.path(), bytes).unwrap();
+    bad
+}
+
+/// Row 66, content_before_digest: the last byte of a file is wrong.
+#[test]
+fn row_66_wrong_content_is_never_visible() {
+    if unprivileged() {
+        return;
+    }
+    let root = Sandbox::with_shell();
+    let bad = wrong_content("dig");
     let error = fails(root.path(), &[Ask::Upgrade(bad.path())], &options());
     assert!(
         matches!(error, TransactionError::FileDigest { .. }),
@@ -461,6 +469,34 @@ fn row_89_a_full_disk() {
     };
     let error = fails(root.path(), &[Ask::Upgrade(&big)], &options);
     assert!(error.to_string().contains("No space left"), "{error}");
+}
+
+/// The package that could not be written stands before the one that could not be read, whichever was noticed first.
+#[test]
+fn the_first_package_that_fails_is_told() {
+    if unprivileged() {
+        return;
+    }
+    let root = Sandbox::with_shell();
+    let Some(_mounted) = Mounted::new(root.join("opt/a"), "size=1m") else {
+        println!("skipped: cannot mount");
+        return;
+    };
+    let install = "mkdir -p %{buildroot}/opt/a\nhead -c 1100000 /dev/zero > %{buildroot}/opt/a/f";
+    let big = build("a", "1", "", install, "%files\n/opt/a/f");
+    let bad = wrong_content("b");
+    let options = Options {
+        ignore_space: true,
+        ..options()
+    };
+    let asks = [Ask::Upgrade(&big), Ask::Upgrade(bad.path())];
+    let error = fails(root.path(), &asks, &options);
+    assert!(error.to_string().contains("No space left"), "{error}");
+    let error = fails(root.path(), &[asks[1]], &options);
+    assert!(
+        matches!(error, TransactionError::FileDigest { .. }),
+        "{error}"
+    );
 }
 
 /// Row 91, ro_fs.
