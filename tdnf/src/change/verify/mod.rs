@@ -106,6 +106,7 @@ pub(super) fn verify(
     repos: &[&RepoConfig],
 ) -> Outcome<Verified> {
     let (fetched, keyring, mut examined) = fetched.into_parts();
+    examined.add_rest(plan, &fetched, &keyring, session.settings.environment.now);
     let mut bench = Judge {
         session,
         root: None,
