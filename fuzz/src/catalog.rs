@@ -11,14 +11,18 @@ use std::sync::OnceLock;
 use rpm_pkg::dep::{DepFlags, DepGroup};
 use rpm_solv::{
     CacheFile, CacheWriter, DepInput, EarlierCache, EvrInput, JobAction, JobTarget, PackageFacts,
-    PackageInput, Pool, SolverJob, SolverOptions,
+    PackageInput, Pool, SelectFlags, SolverJob, SolverOptions,
 };
 use xxhash_rust::xxh3::xxh3_64;
 
 const KEY: &[u8] = b"key";
 /// Numbers of 8 bytes in the table of sections, and sections.
 const PLACE: usize = 24;
-const SECTIONS: usize = 9;
+const SECTIONS: usize = 12;
+/// The number of the section with which pages begin.
+const FIRST_PAGED: usize = 2;
+/// Bytes of a page.
+const PAGE: usize = 4096;
 /// A footer: magic, length of the key and key, table, sum.
 const FOOTER: usize = 8 + 8 + 96 + SECTIONS * PLACE + 8;
 
@@ -39,6 +43,9 @@ pub fn run(data: &[u8]) {
         let _ = load(cache);
     }
     if let Ok(cache) = CacheFile::open(stored.path(), KEY) {
+        let _ = pick(cache);
+    }
+    if let Ok(cache) = CacheFile::open(stored.path(), KEY) {
         let _ = copy(cache);
     }
 }
@@ -54,6 +61,7 @@ fn sums(file: &mut [u8]) {
         return;
     };
     let (body, footer) = file.split_at_mut(end);
+    page_sums(body, footer);
     for section in 0..SECTIONS {
         let at = FOOTER - 8 - (SECTIONS - section) * PLACE;
         let (from, length) = (word(footer, at), word(footer, at + 8));
@@ -65,6 +73,45 @@ fn sums(file: &mut [u8]) {
     }
     let sum = xxh3_64(&footer[..FOOTER - 8]);
     footer[FOOTER - 8..].copy_from_slice(&sum.to_ne_bytes());
+}
+
+/// The last section has a sum of each page of those before it.
+fn page_sums(body: &mut [u8], footer: &[u8]) {
+    let start = |section: usize| {
+        let from = word(footer, FOOTER - 8 - (SECTIONS - section) * PLACE);
+        usize::try_from(from)
+            .ok()
+            .filter(|from| *from <= body.len())
+    };
+    let (Some(first), Some(last)) = (start(FIRST_PAGED), start(SECTIONS - 1)) else {
+        return;
+    };
+    if first <= last {
+        let (paged, sums) = body.split_at_mut(last);
+        for (page, sum) in paged[first..].chunks(PAGE).zip(sums.as_chunks_mut().0) {
+            *sum = (xxh3_64(page) as u32).to_ne_bytes();
+        }
+    }
+}
+
+/// What a query asks that names its packages.
+fn pick(cache: CacheFile) -> Result<(), rpm_solv::SolvError> {
+    let mut pool = Pool::new("x86_64")?;
+    let repo = pool.add_repo("r", 50)?;
+    pool.load_named(repo, cache, &["a", "b", "c"].map(str::to_owned))?;
+    for word in ["a", "b.noarch", "c-1"] {
+        for id in pool
+            .select(word, SelectFlags::USUAL, false)?
+            .solvables()
+            .to_vec()
+        {
+            let _ = (pool.nevra(id), pool.facts(id));
+            for group in DepGroup::ALL {
+                let _ = pool.deps(id, group);
+            }
+        }
+    }
+    Ok(())
 }
 
 /// All that a command asks of a pool.

@@ -13,6 +13,7 @@ mod header;
 mod installed;
 mod path_index;
 mod prepare;
+mod reach;
 mod repo;
 mod store;
 #[cfg(test)]
@@ -24,6 +25,7 @@ pub use error::CatalogError;
 pub use filelists::FoundFile;
 pub use path_index::{PathIndex, path_index};
 pub use prepare::prepare;
+pub use reach::Reach;
 pub use repo::open_part;
 pub use repo::{CATALOG_DIR, primary_cache};
 
@@ -33,7 +35,7 @@ use repo_client::MetadataSet;
 use rpm_db::{Damaged, Db};
 use rpm_pkg::glob::glob_matches;
 use rpm_pkg::header::Header;
-use rpm_solv::{Pool, RepoId, SolvableId};
+use rpm_solv::{CacheFile, Pool, RepoId, SolvableId};
 use std::path::Path;
 
 /// Name of the repository of installed packages.
@@ -74,7 +76,8 @@ pub struct Catalog {
 }
 
 impl Catalog {
-    /// Opens repositories (preferred first) and installed packages for a machine of `arch`.
+    /// Opens repositories (preferred first) and installed packages for a machine of `arch`: of the repositories what `reach`
+    /// says, at least.
     ///
     /// # Errors
     /// Metadata or database cannot be read.
@@ -82,34 +85,56 @@ impl Catalog {
         arch: &str,
         installed: Option<InstalledSource<'_>>,
         sources: &[RepoSource<'_>],
+        reach: Reach<'_>,
     ) -> Result<Self, CatalogError> {
-        let mut pool = Pool::new(arch)?;
-        let system = pool.add_repo(SYSTEM_REPO, 0)?;
-        pool.set_installed(system)?;
-        let mut loads = Vec::new();
-        let mut damaged = Vec::new();
-        if let Some(source) = installed {
-            let (cache, unread) = installed::installed_cache(source.db, source.cache)?;
-            loads.push((system, cache));
-            damaged = unread;
-        }
-        let mut repos = Vec::new();
+        let installed = installed
+            .map(|source| installed::installed_cache(source.db, source.cache))
+            .transpose()?;
+        let (installed, damaged) = installed.unzip();
         let caches = side_by_side(sources, |source| primary_cache(source.set));
-        for (source, cache) in sources.iter().zip(caches) {
-            let repo = pool.add_repo(&source.set.repo, source.priority)?;
-            repos.push(repo);
-            loads.push((repo, cache?));
-        }
-        let files = pool.add_repo(FILES_REPO, 0)?;
+        let caches: Vec<CacheFile> = caches.into_iter().collect::<Result<_, _>>()?;
+        let narrow = reach.open(arch, installed.as_ref(), sources, &caches)?;
+        let mut catalog = match narrow {
+            Some(catalog) => catalog,
+            None => Self::whole(arch, installed, sources, caches)?,
+        };
+        catalog.damaged = damaged.unwrap_or_default();
+        Ok(catalog)
+    }
+
+    /// All packages of these caches.
+    fn whole(
+        arch: &str,
+        installed: Option<CacheFile>,
+        sources: &[RepoSource<'_>],
+        caches: Vec<CacheFile>,
+    ) -> Result<Self, CatalogError> {
+        let mut catalog = Self::empty(arch, sources)?;
+        let installed = installed.map(|cache| (catalog.installed, cache));
+        let repos = catalog.repos.iter().copied().zip(caches);
+        let mut loads: Vec<_> = installed.into_iter().chain(repos).collect();
         // An empty pool takes a cache over as it is; so the largest goes first.
         loads.sort_by_key(|(_, cache)| std::cmp::Reverse(cache.package_count()));
         for (repo, cache) in loads {
-            pool.load_cache(repo, cache)?;
+            catalog.pool.load_cache(repo, cache)?;
         }
+        Ok(catalog)
+    }
+
+    /// The repositories without packages.
+    fn empty(arch: &str, sources: &[RepoSource<'_>]) -> Result<Self, CatalogError> {
+        let mut pool = Pool::new(arch)?;
+        let installed = pool.add_repo(SYSTEM_REPO, 0)?;
+        pool.set_installed(installed)?;
+        let repos = sources
+            .iter()
+            .map(|source| pool.add_repo(&source.set.repo, source.priority))
+            .collect::<Result<_, _>>()?;
+        let files = pool.add_repo(FILES_REPO, 0)?;
         Ok(Self {
             pool,
-            installed: system,
-            damaged,
+            installed,
+            damaged: Vec::new(),
             repos,
             files,
         })

@@ -2,6 +2,7 @@
 //!
 //! * [`Pool`] holds repositories and their packages; [`Pool::add_repo`], [`Pool::add_package`] and
 //!   [`Pool::load_cache`] fill it, [`Pool::prepare`] indexes it.
+//! * [`Pool::load_named`] takes the packages of some names out of a cache file, at no cost of the others.
 //! * [`CacheWriter`] turns a stream of packages into a file that [`Pool::load_cache`] loads by bulk
 //!   copies; what the solver does not need (summaries, locations, checksums) stays in the file.
 //! * [`Pool::select`] finds packages by what a user typed; [`Job`] says what to do with them;
@@ -41,6 +42,6 @@ pub use input::{DepInput, EvrInput, PackageInput};
 pub use memory::LastWords;
 pub use pool::{Pool, RepoId, SolvableId, compare_evr};
 pub use problem::{Fix, FixKind, Rule, RuleKind, SolverProblem};
-pub use select::{SelectFlags, Selection};
+pub use select::{SelectFlags, Selection, names_of_spec};
 pub use solver::SolveResult;
 pub use step::{DecisionReason, Solution, StepKind, TransactionStep};

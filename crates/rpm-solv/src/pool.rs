@@ -37,6 +37,8 @@ pub(crate) enum TextStore {
     Memory(Vec<[Vec<u8>; FACT_PARTS]>),
     /// A cache file.
     File(Box<CacheFile>),
+    /// Some packages of a cache file, with their numbers in it.
+    Picked(Box<CacheFile>, Vec<u32>),
 }
 
 /// Packages that were added one after the other.
@@ -192,6 +194,31 @@ impl Pool {
         Ok(start as u32..(start + count) as u32)
     }
 
+    /// Loads the packages of a cache file that are called one of `names` or provide it, whatever the version, after those
+    /// that the repository has and in the file's order. Nothing else of the file is read, and what only other packages
+    /// know stays unknown: from now on no path becomes a provide, and what is asked of the pool must be of these names.
+    ///
+    /// # Errors
+    /// As [`Self::load_cache`].
+    pub fn load_named(
+        &mut self,
+        repo: RepoId,
+        cache: CacheFile,
+        names: &[String],
+    ) -> Result<(), SolvError> {
+        let raw = self.slot(repo)?.raw;
+        let (start, numbers) = cache.load_named_into(self.raw, raw, names)?;
+        if let Some(slot) = self.repos.get_mut(repo.0) {
+            slot.blocks.push(TextBlock {
+                start,
+                count: numbers.len() as Id,
+                store: TextStore::Picked(Box::new(cache), numbers),
+            });
+        }
+        self.prepared = false;
+        Ok(())
+    }
+
     /// Takes packages out: they are in no repository any more. Their ids are not used again.
     pub fn remove(&mut self, ids: &[SolvableId]) {
         for id in ids {
@@ -303,7 +330,9 @@ impl Pool {
 
     /// Adds the path as a provide to every package that holds a file on which another package depends.
     fn add_file_provides(&mut self) -> Result<(), SolvError> {
-        if self.repos.iter().all(|slot| slot.blocks.is_empty()) {
+        let mut blocks = self.repos.iter().flat_map(|slot| &slot.blocks);
+        let is_picked = |block: &TextBlock| matches!(block.store, TextStore::Picked(..));
+        if self.repos.iter().all(|slot| slot.blocks.is_empty()) || blocks.any(is_picked) {
             return Ok(());
         }
         let wanted = self.path_strings();

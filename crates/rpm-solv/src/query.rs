@@ -16,16 +16,25 @@ impl Pool {
         self.repos().flat_map(|repo| self.repo_solvables(repo))
     }
 
-    /// The package at a place in a repository's order.
+    /// The package at a place in a repository's order; of packages that were [picked](Self::load_named) the place in their
+    /// file counts.
     #[must_use]
     pub fn solvable_at(&self, repo: RepoId, index: usize) -> Option<SolvableId> {
         let mut index = i32::try_from(index).ok()?;
         for block in &self.repos.get(repo.0)?.blocks {
-            if index < block.count {
-                let id = SolvableId(block.start + index);
+            let places = match &block.store {
+                TextStore::Picked(cache, _) => cache.package_count() as i32,
+                _ => block.count,
+            };
+            if index < places {
+                let place = match &block.store {
+                    TextStore::Picked(_, numbers) => numbers.binary_search(&(index as u32)).ok()?,
+                    _ => index as usize,
+                };
+                let id = SolvableId(block.start + place as i32);
                 return self.solvable(id).map(|_| id);
             }
-            index -= block.count;
+            index -= places;
         }
         None
     }
@@ -188,6 +197,10 @@ impl Pool {
                 .and_then(look)
                 .ok_or(missing),
             TextStore::File(cache) => cache.record(index, part, look),
+            TextStore::Picked(cache, numbers) => match numbers.get(index as usize) {
+                Some(number) => cache.record(*number, part, look),
+                None => Err(missing),
+            },
         }
     }
 

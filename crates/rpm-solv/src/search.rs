@@ -66,6 +66,15 @@ impl Pool {
                             .for_each(|body| visit(id, body));
                     }
                 }
+                TextStore::Picked(cache, numbers) => {
+                    for (index, number) in numbers.iter().enumerate() {
+                        let id = SolvableId(block.start + index as Id);
+                        cache.record(*number, FactPart::Summary, |body| {
+                            visit(id, body);
+                            Some(())
+                        })?;
+                    }
+                }
                 TextStore::File(cache) => cache.scan(FactPart::Summary, &mut |index, body| {
                     visit(SolvableId(block.start + index as Id), body);
                 })?,

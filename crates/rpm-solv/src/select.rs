@@ -91,6 +91,24 @@ impl SelectFlags {
     }
 }
 
+/// The names that [`Pool::select`] looks up for a spec: itself, and what is before an architecture, a version, a version
+/// and a release. Where the packages of these names and their providers are known, nothing else changes what it selects.
+/// `None` for a spec that has to be compared with all packages: a glob, a relation, a path.
+#[must_use]
+pub fn names_of_spec(spec: &str) -> Option<Vec<&str>> {
+    if spec.is_empty()
+        || spec.starts_with('/')
+        || spec.contains(['*', '?', '[', '<', '=', '>', '\0'])
+    {
+        return None;
+    }
+    let mut names = vec![spec];
+    names.extend(spec.rsplit_once('.').map(|(name, _)| name));
+    let dashes = spec.rmatch_indices('-').take(2);
+    names.extend(dashes.map(|(end, _)| &spec[..end]));
+    Some(names)
+}
+
 /// What a spec selected, and how it was understood.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Selection {

@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use clap::ValueEnum;
+use rpm_catalog::Reach;
 use rpm_pkg::dep::DepGroup;
 use rpm_solv::{SelectFlags, SolvableId};
 
@@ -105,6 +106,20 @@ fn parts(session: &Session<'_>) -> &'static [&'static str] {
     }
 }
 
+/// The packages that these words in this scope are about.
+fn reach<'w>(session: &Session<'_>, scope: Scope, words: &'w [String]) -> Reach<'w> {
+    match scope {
+        Scope::All | Scope::Available | Scope::Recent => {
+            Reach::Words(words, SelectFlags::WITH_SOURCE)
+        }
+        // An advisory may be about any package, and an exclude can hide all that a word selects.
+        Scope::Upgrades if words.is_empty() && !updateinfo::is_filtered(session) => {
+            Reach::Namesakes
+        }
+        _ => Reach::All,
+    }
+}
+
 fn find(session: &Session<'_>, words: &[String], detail: RowDetail) -> Outcome<u8> {
     let (scope, words) = scope(session, words, Scope::All, true);
     let given_excludes = session.settings.given_excludes();
@@ -121,7 +136,7 @@ fn find(session: &Session<'_>, words: &[String], detail: RowDetail) -> Outcome<u
         Scope::Installed => Vec::new(),
         _ => session.sources(parts(session), Freshness::WhenExpired)?,
     };
-    let mut packages = session.packages(sources)?;
+    let mut packages = session.packages_within(sources, reach(session, scope, words))?;
     let (mut chosen, unknown) = choose(session, &mut packages, scope, words)?;
     let is_excluded = |id| {
         let mut globs = given_excludes.iter();
@@ -310,7 +325,8 @@ fn advised(
 /// Exit code 100 if there is anything, where the configuration asks for dnf's way.
 fn check_update(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     let sources = session.sources(parts(session), Freshness::WhenExpired)?;
-    let mut packages = session.packages(sources)?;
+    let reach = reach(session, Scope::Upgrades, words);
+    let mut packages = session.packages_within(sources, reach)?;
     let (chosen, unknown) = choose(session, &mut packages, Scope::Upgrades, words)?;
     tell_unknown(session, unknown.as_ref());
     let rows = rows(&packages, chosen, RowDetail::Line)?;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use rpm_catalog::Reach;
 use rpm_pkg::glob::glob_matches;
 use rpm_solv::{SelectFlags, SolvableId};
 
@@ -32,6 +33,12 @@ pub(super) const PROVIDES: Command = Command {
     about: "Find what package provides the given value",
     run: provides,
     ..Command::PLAIN
+};
+
+/// How `provides` understands a word.
+const PROVIDERS: SelectFlags = SelectFlags {
+    files: true,
+    ..SelectFlags::USUAL
 };
 
 fn search(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
@@ -106,7 +113,8 @@ fn provides(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     if words.is_empty() {
         return Err(Code::CLI_PROVIDES_EXPECT_ARG.into());
     }
-    let mut packages = session.packages(session.sources(PRIMARY, Freshness::WhenExpired)?)?;
+    let sources = session.sources(PRIMARY, Freshness::WhenExpired)?;
+    let mut packages = session.packages_within(sources, Reach::Words(words, PROVIDERS))?;
     let mut all = Vec::new();
     for word in words {
         let mut found = providers(session, &mut packages, word)?;
@@ -135,11 +143,9 @@ fn providers(
     packages: &mut Packages,
     word: &str,
 ) -> Outcome<Vec<SolvableId>> {
-    let flags = SelectFlags {
-        files: true,
-        ..SelectFlags::USUAL
-    };
-    let mut found = select(session, packages, word, flags)?.solvables().to_vec();
+    let mut found = select(session, packages, word, PROVIDERS)?
+        .solvables()
+        .to_vec();
     if found.is_empty() && (word.contains('/') || word.starts_with('*')) {
         found = if goal::is_glob(word) {
             packages.owners_of(session, &|path| glob_matches(word, path))?

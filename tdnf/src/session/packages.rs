@@ -14,7 +14,7 @@ use super::{Freshness, LeftOut, LoadedRepo, Session, modules, usr_merge};
 use crate::error::{Code, Failure, Outcome};
 use cli_kit::shell_word;
 use rpm_catalog::{
-    CATALOG_DIR, Catalog, CatalogError, ChangelogEntry, InstalledSource, RepoSource,
+    CATALOG_DIR, Catalog, CatalogError, ChangelogEntry, InstalledSource, Reach, RepoSource,
 };
 
 /// The bit of a folder in which everybody makes files and removes his own.
@@ -106,6 +106,11 @@ impl Session<'_> {
     /// Opens the installed packages and those of `sources`. With `--alldeps` nothing counts as
     /// installed.
     pub fn packages(&self, sources: Vec<LoadedRepo>) -> Outcome<Packages> {
+        self.packages_within(sources, Reach::All)
+    }
+
+    /// The same, of `sources` what a question can reach: what it says of these packages is not said of others.
+    pub fn packages_within(&self, sources: Vec<LoadedRepo>, reach: Reach<'_>) -> Outcome<Packages> {
         let db = match self.settings.alldeps {
             true => None,
             false => self.db()?,
@@ -115,12 +120,12 @@ impl Session<'_> {
             db,
             cache: Some(&cache),
         });
-        self.assemble(sources, installed)
+        self.assemble(sources, installed, reach)
     }
 
     /// The packages of `sources` alone; nothing counts as installed.
     pub fn packages_of(&self, sources: Vec<LoadedRepo>) -> Outcome<Packages> {
-        let mut packages = self.assemble(sources, None)?;
+        let mut packages = self.assemble(sources, None, Reach::All)?;
         packages.of_no_root = true;
         Ok(packages)
     }
@@ -129,10 +134,17 @@ impl Session<'_> {
         &self,
         mut sources: Vec<LoadedRepo>,
         installed: Option<InstalledSource<'_>>,
+        reach: Reach<'_>,
     ) -> Outcome<Packages> {
         let db = installed.map(|installed| installed.db);
         let mut catalog = loop {
-            let error = match Catalog::open(&self.settings.arch, installed, &wishes(&sources)) {
+            // What is said of all packages of a repository takes all of them.
+            let reach = match sources.iter().any(is_limited) {
+                true => Reach::All,
+                false => reach,
+            };
+            let arch = &self.settings.arch;
+            let error = match Catalog::open(arch, installed, &wishes(&sources), reach) {
                 Ok(catalog) => break catalog,
                 Err(error) => error,
             };
@@ -251,6 +263,13 @@ fn rejected(source: &LoadedRepo, error: CatalogError) -> Failure {
         true => failure.hint("the previous metadata is kept: --cacheonly uses it"),
         false => failure,
     }
+}
+
+/// Whether some packages of a repository are hidden by what others there are, or by a list, or counted.
+fn is_limited(source: &LoadedRepo) -> bool {
+    source.snapshot.is_some()
+        || source.config.snapshottime.is_some()
+        || source.set.part("modules").is_some()
 }
 
 fn wishes(sources: &[LoadedRepo]) -> Vec<RepoSource<'_>> {

@@ -9,7 +9,7 @@ use crate::ffi::{self, Id};
 use std::ops::Range;
 
 /// How deep relations may be nested: rich dependencies are a few deep, one term after another.
-const MAX_NESTING: u32 = 1000;
+pub(super) const MAX_NESTING: u32 = 1000;
 
 /// The packages of an earlier file, to be [taken over](CacheWriter::copy) into a new one.
 pub struct EarlierCache {

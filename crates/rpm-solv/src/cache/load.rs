@@ -19,7 +19,7 @@ const MAX_COUNT: usize = 0x3fff_ffff;
 
 /// A cache file's sections, checked: every number is a valid index.
 pub(super) struct CacheSections {
-    text: Vec<u8>,
+    pub(super) text: Vec<u8>,
     /// Where each string begins.
     pub(super) strings: Vec<u32>,
     /// Name, evr, flags.
@@ -35,11 +35,7 @@ impl CacheSections {
         if text.last() != Some(&0) || text.len() > MAX_COUNT {
             return Err(damaged());
         }
-        // Texts are some twenty bytes long: the room is right at once for most repositories.
-        let mut strings = Vec::with_capacity(text.len() / 18);
-        strings.push(0);
-        strings.extend(memchr::memchr_iter(0, &text).map(|end| end as u32 + 1));
-        strings.pop();
+        let strings = starts(&text);
         let rels = cache.groups(CacheSection::Relations)?;
         let solvables = cache.groups(CacheSection::Solvables)?;
         let arrays = cache.words(CacheSection::Arrays)?;
@@ -58,7 +54,18 @@ impl CacheSections {
         fits.then_some(parts).ok_or_else(damaged)
     }
 
-    fn indexes_fit(&self) -> bool {
+    /// No package yet, and no string but those of `text`.
+    pub(super) fn with_text(text: Vec<u8>) -> Self {
+        Self {
+            strings: starts(&text),
+            text,
+            rels: vec![[0; 3]],
+            solvables: Vec::new(),
+            arrays: vec![0],
+        }
+    }
+
+    pub(super) fn indexes_fit(&self) -> bool {
         let strings = self.strings.len() as u32;
         let rels = self.rels.len() as u32;
         let is_id = |id: u32, rels: u32| {
@@ -110,6 +117,32 @@ impl CacheSections {
     }
 }
 
+/// Where each of the strings of a text begins, all of which end with NUL.
+fn starts(text: &[u8]) -> Vec<u32> {
+    // Texts are some twenty bytes long: the room is right at once for most repositories.
+    let mut strings = Vec::with_capacity(text.len() / 18);
+    strings.push(0);
+    strings.extend(memchr::memchr_iter(0, text).map(|end| end as u32 + 1));
+    strings.pop();
+    strings
+}
+
+/// The strings that every pool begins with, as they stand in this one.
+///
+/// # Safety
+/// The pool must not change while the text is in use.
+pub(super) unsafe fn known_text(pool: &ffi::Pool) -> &[u8] {
+    // SAFETY: libsolv keeps sstrings bytes of text, and where each string begins.
+    unsafe {
+        let length = if pool.ss.nstrings > ffi::KNOWN_STRINGS {
+            *pool.ss.strings.add(ffi::KNOWN_STRINGS as usize)
+        } else {
+            pool.ss.sstrings
+        };
+        std::slice::from_raw_parts(pool.ss.stringspace.cast(), length as usize)
+    }
+}
+
 impl CacheFile {
     /// Puts all packages into `repo`: first solvable and how many.
     pub(crate) fn load_into(
@@ -128,13 +161,7 @@ impl CacheFile {
         unsafe {
             let (known, fresh) = {
                 let pool = pool.as_ref();
-                let length = if pool.ss.nstrings > ffi::KNOWN_STRINGS {
-                    *pool.ss.strings.add(ffi::KNOWN_STRINGS as usize)
-                } else {
-                    pool.ss.sstrings
-                };
-                let known: &[u8] =
-                    std::slice::from_raw_parts(pool.ss.stringspace.cast(), length as usize);
+                let known = known_text(pool);
                 let fresh = pool.ss.nstrings == ffi::KNOWN_STRINGS
                     && pool.nrels == 1
                     && (*repo).idarraydata.is_null()
@@ -255,7 +282,11 @@ unsafe fn add_arrays(repo: *mut ffi::Repo, ids: *const Id, count: usize) -> u32 
 ///
 /// # Safety
 /// `pool` must be live, `repo` one of its repositories, `parts` checked.
-unsafe fn merge(pool: *mut ffi::Pool, repo: *mut ffi::Repo, parts: &CacheSections) -> (Id, Id) {
+pub(super) unsafe fn merge(
+    pool: *mut ffi::Pool,
+    repo: *mut ffi::Repo,
+    parts: &CacheSections,
+) -> (Id, Id) {
     // SAFETY: pool and repository are live (caller), and mapped ids come from the pool itself.
     unsafe {
         ffi::stringpool_reserve(

@@ -1,19 +1,25 @@
 //! The cache file of a repository.
 //!
 //! ```text
-//! magic | blocks of fact records ... | table of blocks | string space | relations | solvables | id arrays | file index | string hashes | footer
+//! magic | blocks of fact records ... | table of blocks | string space | relations | solvables | id arrays | file index | string hashes
+//!       | index of names | starts of strings | checksums of pages | footer
 //! block: records for plans | summaries, compressed together | details, likewise
 //! ```
 //! Strings, relations, solvables, arrays and hashes are libsolv's own, numbered as in a pool that holds this
 //! repository alone: an empty pool takes them over by copies, any other pool maps them. Each section
-//! carries a checksum in the footer, the footer one of its own, each part of a block one in the table.
+//! carries a checksum in the footer, the footer one of its own, each part of a block one in the table. A query that names
+//! its packages reads them alone ([`crate::Pool::load_named`]): from the index of names on, page by page, each of which has
+//! a checksum as well.
 //! Numbers are checked before they are used as indexes, so that not even a file with right checksums
 //! and wrong content can make the pool read astray. The byte order is the machine's; the magic says so.
 
 mod blocks;
 mod copy;
 mod load;
+mod names;
 mod order;
+mod pages;
+mod pick;
 mod read;
 mod write;
 
@@ -27,7 +33,7 @@ pub use write::CacheWriter;
 use crate::ffi::{self, Id};
 
 /// Format version and byte order: another value means "build it again".
-pub(crate) const MAGIC: u64 = u64::from_ne_bytes(*b"rpmsolv3");
+pub(crate) const MAGIC: u64 = u64::from_ne_bytes(*b"rpmsolv4");
 /// Longest key.
 pub(crate) const MAX_KEY: usize = 96;
 /// Numbers per solvable: name, arch, evr, vendor and eight offsets.
@@ -45,9 +51,15 @@ pub(crate) enum CacheSection {
     FileHashes,
     FilePackages,
     StringHashes,
+    /// What [`names`] has.
+    Names,
+    /// Where every [`pick::STRIDE`]-th string begins.
+    StringStarts,
+    /// What [`pages`] has of all sections from the strings on to this one.
+    Pages,
 }
 
-pub(crate) const SECTIONS: usize = 9;
+pub(crate) const SECTIONS: usize = 12;
 
 /// Where a section lies and what it must hash to (not used for facts: their blocks have their own).
 #[derive(Debug, Clone, Copy, Default)]

@@ -41,6 +41,15 @@ impl CacheFile {
         }
     }
 
+    /// The same file, opened once more.
+    ///
+    /// # Errors
+    /// As [`Self::open`].
+    pub fn again(&self) -> Result<Self, SolvError> {
+        let file = self.file.try_clone().map_err(self.io())?;
+        Self::with_file(file, &self.path)
+    }
+
     /// Whether it was made for `key`.
     #[must_use]
     pub fn is_of(&self, key: &[u8]) -> bool {

@@ -1,5 +1,7 @@
 //! Round trips and damage.
 
+mod named;
+
 use super::{CacheFile, CacheWriter, EarlierCache};
 use crate::{
     DepInput, EvrInput, JobAction, PackageFacts, PackageInput, PlanFacts, Pool, SolvError,

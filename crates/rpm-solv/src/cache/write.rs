@@ -1,7 +1,10 @@
 //! Writing a cache file from a stream of packages.
 
 use super::blocks::BlockWriter;
+use super::names::name_entries;
 use super::order::order_recommends;
+use super::pages::PageSums;
+use super::pick::STRIDE;
 use super::{CachePlace, CacheSection, Footer, MAGIC, MAX_KEY, SECTIONS, SOLVABLE_WORDS, words_of};
 use crate::deps;
 use crate::error::SolvError;
@@ -31,6 +34,7 @@ pub struct CacheWriter {
     at: u64,
     path: PathBuf,
     footer: Footer,
+    pages: PageSums,
 }
 
 impl CacheWriter {
@@ -74,6 +78,7 @@ impl CacheWriter {
                 key: key[..key.len().min(MAX_KEY)].to_vec(),
                 places: [CachePlace::default(); SECTIONS],
             },
+            pages: PageSums::default(),
         })
     }
 
@@ -177,6 +182,7 @@ impl CacheWriter {
             .collect();
         self.section(CacheSection::FilePackages, &packages)?;
         self.write_hashes()?;
+        self.write_names()?;
         self.write(&self.footer.encode())?;
         self.out.flush().map_err(SolvError::io(&self.path))
     }
@@ -215,6 +221,29 @@ impl CacheWriter {
             bytes_at(strings.stringhashtbl.cast(), entries * size_of::<Id>())
         };
         self.section(CacheSection::StringHashes, hashes)
+    }
+
+    /// What a query needs that reads its packages alone.
+    fn write_names(&mut self) -> Result<(), SolvError> {
+        // SAFETY: the pool is live and not changed while it is looked at; its strings begin at the offsets that it keeps.
+        let (names, starts) = unsafe {
+            let pool = self.raw.as_ref();
+            let strings = std::slice::from_raw_parts(pool.ss.strings, pool.ss.nstrings as usize);
+            let starts: Vec<u32> = strings.iter().step_by(STRIDE).copied().collect();
+            (name_entries(pool, self.solvables()), starts)
+        };
+        // SAFETY: numbers are readable as bytes as long as they live.
+        let (names, starts) = unsafe {
+            (
+                bytes_at(names.as_ptr().cast(), size_of_val(names.as_slice())),
+                bytes_at(starts.as_ptr().cast(), size_of_val(starts.as_slice())),
+            )
+        };
+        self.section(CacheSection::Names, names)?;
+        self.section(CacheSection::StringStarts, starts)?;
+        let sums = self.pages.finish();
+        let sums: Vec<u8> = sums.into_iter().flat_map(u32::to_ne_bytes).collect();
+        self.section(CacheSection::Pages, &sums)
     }
 
     fn solvables(&self) -> &[ffi::Solvable] {
@@ -263,6 +292,9 @@ impl CacheWriter {
             length: bytes.len() as u64,
             hash: xxh3_64(bytes),
         };
+        if section as usize >= CacheSection::Strings as usize {
+            self.pages.add(bytes);
+        }
         self.write(bytes)
     }
 

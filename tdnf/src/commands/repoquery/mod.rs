@@ -146,7 +146,8 @@ fn run(session: &Session<'_>, words: &[String]) -> Outcome<u8> {
     } else {
         Vec::new()
     };
-    let mut packages = session.packages(sources)?;
+    let reach = scope.reach(session, query, words);
+    let mut packages = session.packages_within(sources, reach)?;
     let (chosen, unknown) = select::choose(session, &mut packages, scope, words)?;
     tell_unknown(session, unknown.as_ref());
     if chosen.is_empty() {

@@ -3,10 +3,11 @@
 use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
+use rpm_catalog::Reach;
 use rpm_pkg::dep::DepGroup;
 use rpm_solv::{SelectFlags, SolvableId};
 
-use super::DEPS;
+use super::{DEPS, DetailQuestion};
 use crate::change;
 use crate::commands::list::{changes, in_order, keep};
 use crate::commands::query::select_all;
@@ -66,6 +67,23 @@ impl QueryScope {
             Self::Installed => !self.needs_repositories() || self == Self::Extras,
             Self::Available => matches!(self, Self::Upgrades | Self::Downgrades),
             _ => false,
+        }
+    }
+
+    /// The packages that are looked at to answer `query` about `words`.
+    pub(super) fn reach<'w>(
+        self,
+        session: &Session<'_>,
+        query: DetailQuestion<'_>,
+        words: &'w [String],
+    ) -> Reach<'w> {
+        let select = &session.args.options.select;
+        let by_words =
+            select.file.is_empty() && DEPS.iter().all(|dep| (dep.what)(select).is_empty());
+        match (self, query) {
+            (_, DetailQuestion::Files | DetailQuestion::Changelogs) => Reach::All,
+            (Self::Available, _) if by_words => Reach::Words(words, SelectFlags::WITH_SOURCE),
+            _ => Reach::All,
         }
     }
 

@@ -7,7 +7,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use rpm_catalog::Catalog;
+use rpm_catalog::{Catalog, Reach};
 use rpm_pkg::dep::DepFlags;
 use rpm_pkg::evr::Evr;
 use rpm_pkg::nevra::Nevra;
@@ -123,7 +123,7 @@ pub(crate) struct Stage {
 
 impl Stage {
     pub(crate) fn new(arch: &str, installed: &[&str], offers: &[Offer<'_>]) -> Self {
-        let mut catalog = Catalog::open(arch, None, &[]).unwrap();
+        let mut catalog = Catalog::open(arch, None, &[], Reach::All).unwrap();
         let mut lists = Lists::default();
         let system = catalog.installed;
         for (number, line) in (1..).zip(installed) {

@@ -22,6 +22,7 @@ mod log;
 mod plugins;
 mod programs;
 mod queries;
+mod reach;
 mod refusals;
 mod repoquery;
 mod reposync;
