@@ -425,10 +425,12 @@ fn row_42_solv_cache_corrupt() {
         package("lib", "2", "Provides: thing = 4"),
     ];
     let (scene, _) = Scene::with(&[&packages[0], &packages[1]]);
-    let ask = |scene: &Scene| scene.tdnf(&["-C", "list", "all"]);
+    // All packages, and one that is read alone.
+    let questions = [["list", "all"], ["info", "app"]];
+    let ask = |question: [&str; 2]| scene.tdnf(&[&["-C"][..], &question].concat());
     scene.tdnf(&["makecache"]).ok();
-    let good = ask(&scene).ok().out;
-    assert!(good.contains("app") && good.contains("lib"), "{good}");
+    let good = questions.map(|question| ask(question).ok().out);
+    assert!(good[0].contains("app") && good[0].contains("lib") && good[1].contains("app"));
     let caches: Vec<_> = ["installed.catalog", "catalog/primary"]
         .iter()
         .flat_map(|end| scene.cached(end))
@@ -460,10 +462,13 @@ fn row_42_solv_cache_corrupt() {
                 .collect(),
         );
         for (index, bad) in damaged.iter().enumerate() {
-            fs::write(file, bad).unwrap();
-            let run = ask(&scene);
-            assert_eq!(run.code, 0, "{} {index}: {}", file.display(), run.text());
-            assert_eq!(run.out, good, "{} {index}", file.display());
+            for (question, good) in questions.into_iter().zip(&good) {
+                fs::write(file, bad).unwrap();
+                let run = ask(question);
+                let what = format!("{} {index} {question:?}", file.display());
+                assert_eq!(run.code, 0, "{what}: {}", run.text());
+                assert_eq!(run.out, *good, "{what}");
+            }
         }
         assert_eq!(fs::read(file).unwrap(), bytes, "made anew, the same");
     }
