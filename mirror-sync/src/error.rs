@@ -91,7 +91,7 @@ pub(crate) enum Error {
     },
     /// The delete guard.
     #[error(
-        "repository {repo}: {gone} of {had} packages would go ({why}); nothing was changed; if this is meant, run `mirror-sync sync {repo} --allow-delete{also}`"
+        "repository {repo}: {gone} of {had} packages would go ({why}); nothing was changed; if this is meant, run `{command} --allow-delete{also}`"
     )]
     DeleteGuard {
         repo: String,
@@ -99,6 +99,8 @@ pub(crate) enum Error {
         /// Packages that are published now.
         had: usize,
         why: String,
+        /// What brings it about.
+        command: String,
         /// The switches of the run, each behind a blank.
         also: String,
     },

@@ -13,6 +13,7 @@ use super::record::{self, Applied, Receipt};
 use crate::error::Result;
 use crate::layout::{self, CURRENT};
 use crate::manifest::{self, Manifest, SnapshotFile};
+use crate::plan;
 use crate::store::{self, HashedFile, digest_text};
 use crate::sync::SyncRun;
 use crate::trust::{self, PackageTrust};
@@ -22,12 +23,15 @@ use crate::trust::{self, PackageTrust};
 pub(crate) struct AppliedBundle {
     pub(crate) bundle: String,
     /// Packages that came, by repository.
-    pub(crate) added: BTreeMap<String, Vec<String>>,
+    pub(crate) added: Names,
     /// Packages that went, by repository.
-    pub(crate) removed: BTreeMap<String, Vec<String>>,
+    pub(crate) removed: Names,
     /// Nothing was changed: it was only looked at.
     pub(crate) dry_run: bool,
 }
+
+/// Full names of packages, by repository.
+type Names = BTreeMap<String, Vec<String>>;
 
 /// Files that came with the bundle, by their names in the store.
 type Came = BTreeMap<String, HashedFile>;
@@ -35,8 +39,9 @@ type Came = BTreeMap<String, HashedFile>;
 /// Applies the bundle in these parts. The caller holds the mirror's lock.
 ///
 /// # Errors
-/// [`Error::Bundle`] says why it was refused; then nothing was changed.
-pub(crate) fn apply(run: &SyncRun<'_>, parts: &[PathBuf], dry_run: bool) -> Result<AppliedBundle> {
+/// [`Error::Bundle`] says why it was refused, [`Error::DeleteGuard`] that too much would go; then nothing was changed.
+pub(crate) fn apply(run: &SyncRun<'_>, parts: &[PathBuf]) -> Result<AppliedBundle> {
+    let dry_run = run.options.dry_run;
     let keys = trust::keyring(&run.config.bundle.keys)?;
     let bundle = open(parts, &keys, run.now)?;
     let mut applied = record::applied(&run.layout)?;
@@ -49,12 +54,13 @@ pub(crate) fn apply(run: &SyncRun<'_>, parts: &[PathBuf], dry_run: bool) -> Resu
             )));
         }
     }
+    let (added, removed) = changes(run, &bundle)?;
     repo_client::require_space(run.layout.root(), bundle.contents.bytes())?;
     let stage = run.layout.partial().join(format!("bundle-{}", bundle.name));
     run.layout.make(&run.layout.partial())?;
     layout::remove_tree(&stage)?;
     run.layout.make(&stage)?;
-    let result = staged(run, &bundle, &stage, dry_run);
+    let result = staged(run, &bundle, &stage);
     layout::remove_tree(&stage)?;
     result?;
     if !dry_run {
@@ -63,15 +69,9 @@ pub(crate) fn apply(run: &SyncRun<'_>, parts: &[PathBuf], dry_run: bool) -> Resu
         applied.receipts.push(receipt);
         record::write_applied(&run.layout, &applied)?;
     }
-    let names = |list: fn(&RepoGoal) -> &Vec<String>| {
-        let goals = bundle.contents.repos.iter();
-        goals
-            .map(|goal| (goal.whole.repo.clone(), list(goal).clone()))
-            .collect()
-    };
     Ok(AppliedBundle {
-        added: names(|goal| &goal.added),
-        removed: names(|goal| &goal.removed),
+        added,
+        removed,
         bundle: bundle.name,
         dry_run,
     })
@@ -114,19 +114,41 @@ fn in_order(run: &SyncRun<'_>, bundle: &Opened, applied: &Applied) -> Result<()>
     }
 }
 
-fn staged(
-    run: &SyncRun<'_>,
-    bundle: &Opened,
-    stage: &std::path::Path,
-    dry_run: bool,
-) -> Result<()> {
+/// What comes and what goes of what clients see, by repository: a full bundle does not know what is here. No more may go
+/// than the guard allows.
+fn changes(run: &SyncRun<'_>, bundle: &Opened) -> Result<(Names, Names)> {
+    let (mut added, mut removed) = (Names::new(), Names::new());
+    for RepoGoal { whole, .. } in &bundle.contents.repos {
+        let id = &whole.repo;
+        let shown = shown(run, id)?;
+        let had = shown.as_ref().map_or(&[][..], |shown| &shown.files);
+        let names = plan::package_names(&whole.files);
+        let (comes, goes) = plan::differences(had, &names);
+        if !run.options.allow_delete {
+            let (limits, shown) = (&run.config.mirror, shown.as_ref());
+            plan::guard(id, limits, shown, goes.len(), names.len())?;
+        }
+        added.insert(id.clone(), comes);
+        removed.insert(id.clone(), goes);
+    }
+    Ok((added, removed))
+}
+
+/// What clients see of a repository, if its list is whole.
+fn shown(run: &SyncRun<'_>, id: &str) -> Result<Option<Manifest>> {
+    let (state, _) = run.publisher().remembered(id)?;
+    let shown = state.current(CURRENT);
+    Ok(shown.and_then(|shown| manifest::read(&run.layout, id, &shown.stamp).ok()))
+}
+
+fn staged(run: &SyncRun<'_>, bundle: &Opened, stage: &std::path::Path) -> Result<()> {
     let came = bundle.unpack(stage)?.into_values();
     let came = came
         .map(|file| (digest_text(file.digest()), file))
         .collect();
     complete(run, bundle, &came)?;
     let judged = signed(run, bundle, &came)?;
-    if dry_run {
+    if run.options.dry_run {
         return Ok(());
     }
     run.store.mark()?;
@@ -169,11 +191,8 @@ fn signed(run: &SyncRun<'_>, bundle: &Opened, came: &Came) -> Result<Vec<Manifes
     for goal in &bundle.contents.repos {
         let id = &goal.whole.repo;
         let trust = PackageTrust::of(run.config, id)?;
-        let (state, _) = run.publisher().remembered(id)?;
-        let shown = state.current(CURRENT);
         // A manifest that was lost costs another look at each package.
-        let shown = shown.and_then(|shown| manifest::read(&run.layout, id, &shown.stamp).ok());
-        let shown = shown.filter(|shown| shown.rules == trust.rules);
+        let shown = shown(run, id)?.filter(|shown| shown.rules == trust.rules);
         let files = shown.iter().flat_map(|shown| &shown.files);
         let judged: BTreeSet<(bool, String)> = files.map(kind_and_digest).collect();
         for file in &goal.whole.files {

@@ -85,7 +85,7 @@ pub(crate) struct Orders<'a> {
 /// What was made.
 #[derive(Debug)]
 pub(crate) struct Made {
-    /// None if the site has everything.
+    /// None if the site has everything, or nothing of what it asks for can be had.
     pub(crate) bundle: Option<MadeBundle>,
     /// Wishes that cannot be fulfilled, and why.
     pub(crate) failed: Refused,
@@ -109,7 +109,7 @@ struct BundleRepo {
     part: bool,
 }
 
-/// Makes a bundle, unless the site has everything. The caller holds the mirror's lock.
+/// Makes a bundle, unless there is nothing to carry. The caller holds the mirror's lock.
 ///
 /// # Errors
 /// A snapshot is missing or damaged; a receipt does not fit; the disk is full.
@@ -134,7 +134,14 @@ pub(crate) fn make(run: &SyncRun<'_>, orders: &Orders<'_>, key: &SigningKey) -> 
             orders.options.snapshot.as_deref(),
         )?);
     }
-    let failed = choose(&mut works, orders, before.as_ref())?;
+    let (failed, is_filled) = choose(&mut works, orders, before.as_ref())?;
+    // Such a bundle would bring nothing, and take away what the site has.
+    if !is_filled && (before.is_none() || !failed.is_empty()) {
+        return Ok(Made {
+            bundle: None,
+            failed,
+        });
+    }
     let builder = Builder {
         run,
         key,
@@ -260,14 +267,15 @@ impl BundleRepo {
     }
 }
 
-/// Decides what the site is to have of each repository; returns requests that cannot be met.
+/// Decides what the site is to have of each repository; returns requests that cannot be met, and whether anything is for
+/// the others.
 fn choose(
     works: &mut [BundleRepo],
     orders: &Orders<'_>,
     before: Option<&Contents>,
-) -> Result<Refused> {
+) -> Result<(Refused, bool)> {
     if orders.requests.is_empty() && orders.locks.is_empty() {
-        return as_before(works, before);
+        return Ok((as_before(works, before)?, true));
     }
     let mut failed = Vec::new();
     let mut chosen: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
@@ -289,6 +297,7 @@ fn choose(
         }
     }
     failed.extend(of_locks(works, &orders.locks, &mut chosen));
+    let is_filled = chosen.values().any(|set| !set.is_empty());
     for work in works {
         work.part = true;
         work.keep = chosen.remove(&work.source.repo).unwrap_or_default();
@@ -296,7 +305,7 @@ fn choose(
             work.keep_what_was(before);
         }
     }
-    Ok(failed)
+    Ok((failed, is_filled))
 }
 
 /// Adds the packages that locks name, wherever they are; returns those that no repository has.

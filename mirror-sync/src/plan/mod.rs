@@ -11,6 +11,7 @@ use serde::Serialize;
 
 use crate::config::Mirror;
 use crate::error::{Error, Result};
+use crate::layout::AGAIN;
 use crate::manifest::{Manifest, SnapshotFile};
 
 /// What is going to change, for people and `--json`.
@@ -68,6 +69,7 @@ pub(crate) fn guard(
             gone: lost,
             had,
             why,
+            command: AGAIN.to_owned(),
             also: String::new(),
         })
     };

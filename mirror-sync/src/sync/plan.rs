@@ -139,7 +139,8 @@ impl Planned {
         if !run.options.allow_delete {
             let guarded = plan::guard(&repo.id, &run.config.mirror, current, gone, names.len());
             guarded.map_err(|mut error| {
-                if let Error::DeleteGuard { also, .. } = &mut error {
+                if let Error::DeleteGuard { command, also, .. } = &mut error {
+                    *command = format!("mirror-sync sync {}", repo.id);
                     *also = run.options.switches();
                 }
                 error

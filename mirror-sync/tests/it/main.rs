@@ -36,6 +36,7 @@ mod requests;
 mod scene;
 mod selection;
 mod serving;
+mod shrunk;
 mod slow;
 mod snapshots;
 mod status;

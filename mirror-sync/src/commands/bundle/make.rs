@@ -76,6 +76,10 @@ impl Make {
             printer.err(&format!("Error: {wish} is not in the bundle: {why}"));
         }
         match &made.bundle {
+            None if !made.failed.is_empty() => printer.info(&format!(
+                "{}: no bundle was made: there is nothing else to carry",
+                orders.site
+            )),
             None => printer.info(&format!("{}: nothing new", orders.site)),
             Some(bundle) => {
                 describe(&bundle.contents, printer);

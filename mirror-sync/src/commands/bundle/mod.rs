@@ -30,6 +30,9 @@ pub(super) enum Bundle {
         /// Only check
         #[arg(long, short = 'n')]
         dry_run: bool,
+        /// Lets more packages go than the delete guard allows
+        #[arg(long)]
+        allow_delete: bool,
     },
     /// Reads and checks a bundle
     #[command(after_help = "Example: mirror-sync bundle verify plant-0001.tbundle")]
@@ -76,7 +79,18 @@ impl Bundle {
         match self {
             Bundle::Request(request) => request.run(session)?,
             Bundle::Make(make) => return make.run(session),
-            Bundle::Apply { parts, dry_run } => return apply(session, &parts.files, *dry_run),
+            Bundle::Apply {
+                parts,
+                dry_run,
+                allow_delete,
+            } => {
+                let options = SyncOptions {
+                    dry_run: *dry_run,
+                    allow_delete: *allow_delete,
+                    ..SyncOptions::default()
+                };
+                return apply(session, &parts.files, &options);
+            }
             Bundle::Verify(parts) => {
                 let bundle = parts.open(session)?;
                 let files = bundle.check()?;
@@ -97,11 +111,11 @@ impl Bundle {
     }
 }
 
-fn apply(session: &Session<'_>, parts: &[PathBuf], dry_run: bool) -> Result<u8> {
-    let (done, code) = session.change(&SyncOptions::default(), |run| {
-        let done = apply::apply(run, parts, dry_run)?;
+fn apply(session: &Session<'_>, parts: &[PathBuf], options: &SyncOptions) -> Result<u8> {
+    let (done, code) = session.change(options, |run| {
+        let done = apply::apply(run, parts)?;
         let ids: Vec<String> = done.added.keys().cloned().collect();
-        let code = match dry_run {
+        let code = match options.dry_run {
             true => EXIT_DONE,
             false => sending::send_and_tell(run, &ids, EXIT_DONE),
         };
