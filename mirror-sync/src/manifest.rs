@@ -340,11 +340,13 @@ pub(crate) fn minute(seconds: u64) -> String {
 
 /// When a snapshot was made, by its name, as [`minute`].
 pub(crate) fn minute_of(stamp: &str) -> String {
-    let time = chrono::NaiveDateTime::parse_from_str(stamp, "%Y%m%dT%H%M%SZ");
-    time.map_or_else(
-        |_| stamp.to_owned(),
-        |time| time.format("%Y-%m-%dT%H:%MZ").to_string(),
-    )
+    seconds(stamp).map_or_else(|| stamp.to_owned(), minute)
+}
+
+/// When a snapshot was made, by its name: seconds since 1970.
+pub(crate) fn seconds(stamp: &str) -> Option<u64> {
+    let time = chrono::NaiveDateTime::parse_from_str(stamp, "%Y%m%dT%H%M%SZ").ok()?;
+    u64::try_from(time.and_utc().timestamp()).ok()
 }
 
 /// A point in time for people.

@@ -15,7 +15,7 @@ use crate::layout::{self, CURRENT};
 use crate::manifest::{self, Manifest, SnapshotFile};
 use crate::plan;
 use crate::store::{self, HashedFile, digest_text};
-use crate::sync::SyncRun;
+use crate::sync::{SyncRun, free_stamp};
 use crate::trust::{self, PackageTrust};
 
 /// What was done.
@@ -230,12 +230,32 @@ fn kind_and_digest(file: &SnapshotFile) -> (bool, String) {
     (file.package.is_some(), canonical(&file.digest))
 }
 
+/// The name that a set gets here: its own, unless another set has that. Bundles that were made within one second, or by a
+/// clock that was put back, have the same.
+fn stamp_here(run: &SyncRun<'_>, whole: &Manifest) -> Result<String> {
+    let (id, own) = (&whole.repo, &whole.stamp);
+    let stamps = manifest::stamps(&run.layout, id)?;
+    let newest = stamps.last().filter(|newest| *newest > own);
+    let is_it = |stamp: &&String| {
+        let had = manifest::read(&run.layout, id, stamp);
+        had.is_ok_and(|had| had.files == whole.files)
+    };
+    match [own].into_iter().chain(newest).find(is_it) {
+        Some(had) => Ok(had.clone()),
+        None => free_stamp(run, id, manifest::seconds(own).unwrap_or(whole.made)),
+    }
+}
+
 fn publish(run: &SyncRun<'_>, whole: &Manifest) -> Result<()> {
     let publisher = run.publisher();
     let (mut state, damage) = publisher.remembered(&whole.repo)?;
     if let Some(damage) = damage {
         run.printer.err(&format!("warning: {damage}: done"));
     }
+    let whole = &Manifest {
+        stamp: stamp_here(run, whole)?,
+        ..whole.clone()
+    };
     publisher.publish(whole, &mut state)?;
     publisher.retain(&whole.repo, &state).map(|_| ())
 }

@@ -115,7 +115,7 @@ pub(crate) fn merge(
     let mut manifest = Manifest {
         format: FORMAT,
         repo: into.to_owned(),
-        stamp: metadata::free_stamp(run, into)?,
+        stamp: metadata::free_stamp(run, into, run.now)?,
         made: run.now,
         upstream: made_of,
         revision: None,

@@ -53,7 +53,7 @@ pub(super) fn manifest(
     Ok(Manifest {
         format: FORMAT,
         repo: repo.id.clone(),
-        stamp: free_stamp(run, &repo.id)?,
+        stamp: free_stamp(run, &repo.id, run.now)?,
         made: run.now,
         upstream: digest_text(&set.repomd_digest),
         revision: set.repomd.revision.clone(),
@@ -141,13 +141,14 @@ fn signature(
     Ok(fits.then_some(data))
 }
 
-/// A name for a snapshot made now: never one that exists, never before the last.
-pub(super) fn free_stamp(run: &SyncRun<'_>, id: &str) -> Result<String> {
-    let last = manifest::stamps(&run.layout, id)?.pop().unwrap_or_default();
-    let mut at = run.now;
+/// A name for a snapshot made then: never one that exists, nor one before the last, unless that is of a day to come.
+pub(crate) fn free_stamp(run: &SyncRun<'_>, id: &str, made: u64) -> Result<String> {
+    let stamps = manifest::stamps(&run.layout, id)?;
+    let mut at = made;
     loop {
         let stamp = manifest::stamp(at);
-        if stamp > last || at > run.now.saturating_add(86_400) {
+        let is_late = at > made.saturating_add(86_400) && !stamps.contains(&stamp);
+        if is_late || stamps.last().is_none_or(|last| stamp > *last) {
             return Ok(stamp);
         }
         at += 1;

@@ -25,6 +25,7 @@ mod solve;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use metadata::free_stamp;
 pub(crate) use repo::tell_unknown;
 
 use std::sync::Arc;

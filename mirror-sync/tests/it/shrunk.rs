@@ -1,5 +1,9 @@
 //! What a bundle takes away from an isolated site, and what it must not.
 
+use std::process::{Command, Stdio};
+
+use testkit::program::Run;
+
 use crate::gap::Gap;
 
 /// What is never meant: a request that nobody can fill takes nothing away from a site.
@@ -56,5 +60,61 @@ fn a_bundle_of_nothing_is_not_made_and_one_of_little_needs_a_word() {
         assert!(told.contains(&line), "{line}: {told}");
     }
     assert!(!told.contains("+ "), "{told}");
+    assert_eq!(gap.inside_list(), ["gamma-1"]);
+}
+
+/// Bundles that were made within one second bring two snapshots, and a channel keeps its own.
+#[test]
+fn a_snapshot_is_not_written_over_by_a_bundle_of_the_same_second() {
+    let gap = Gap::new();
+    let request = gap.request(&["--installed", "/dev/null", "gamma"]);
+    let carried = gap.path("carried");
+    let carried = carried.to_str().unwrap();
+    let stamp_of = |bundle: &[String]| {
+        let listed = gap.inside(&["--json", "bundle", "list", &bundle[0]]);
+        listed.ends(0).json()["repos"][0]["whole"]["stamp"].clone()
+    };
+    let (first, second) = (0..20)
+        .map(|_| {
+            // Side by side, so that a busy machine has no second between them.
+            let first = Command::new(env!("CARGO_BIN_EXE_mirror-sync"))
+                .arg("--config")
+                .arg(gap.path("mirror.toml"))
+                .args(["--json", "--wait", "1m", "bundle", "make", "--full"])
+                .args(["--request", &request, "--output", carried])
+                .stdout(Stdio::piped())
+                .spawn()
+                .unwrap();
+            let second = gap.make(&["--wait", "1m", "--site", "ship", "--full"]);
+            let first = Run::of(first.wait_with_output().unwrap()).ends(0).json();
+            let first = first["parts"][0].as_str().unwrap().to_owned();
+            (vec![first], second)
+        })
+        .find(|(first, second)| first < second && stamp_of(first) == stamp_of(second))
+        .expect("no two bundles of one second");
+    gap.apply(&first).ends(0);
+    let promote = ["snapshot", "promote", "base", "--to", "prod"];
+    gap.inside(&promote).ends(0);
+    gap.apply(&second).ends(0);
+    let list = || {
+        let listed = gap.inside(&["--json", "snapshot", "list", "base"]);
+        let listed = listed.ends(0).json();
+        let counts = listed.as_array().unwrap().iter();
+        let counts = counts.map(|one| one["packages"].as_u64().unwrap());
+        counts.collect::<Vec<_>>()
+    };
+    assert_eq!(list(), [1, 3]);
+    let all = ["alpha-1", "beta-1", "gamma-1"];
+    assert_eq!(gap.inside_list(), all);
+    let url = format!("file://{}", gap.path("inside/public/prod/base").display());
+    gap.inside(&["verify"]).ends(0);
+    assert_eq!(gap.outside.dnf_list(&url), ["gamma-1"]);
+
+    // The same set once more, as after a kill, is no third one.
+    let applied = gap.path("inside/bundles/applied.json");
+    std::fs::remove_file(applied).unwrap();
+    gap.apply(&second).ends(0);
+    assert_eq!(list(), [1, 3]);
+    gap.inside(&["snapshot", "rollback", "base"]).ends(0);
     assert_eq!(gap.inside_list(), ["gamma-1"]);
 }
