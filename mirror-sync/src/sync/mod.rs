@@ -208,15 +208,20 @@ fn chosen(run: &SyncRun<'_>) -> Result<Vec<String>> {
         .filter(take)
         .map(|(id, _)| id.clone())
         .collect();
-    let merged = |(id, repo): &(&String, &crate::config::RepoSection)| {
-        let is_meant = named.contains(id) || (named.is_empty() && list.is_empty());
-        repo.mode == RepoMode::Merge && !repo.disabled && is_meant
+    let is_meant = |(id, repo): &(&String, &crate::config::RepoSection)| {
+        let is_left = named.is_empty() && list.is_empty() && !repo.disabled;
+        named.contains(id) || (is_left && repo.mode == RepoMode::Merge)
     };
-    for (id, _) in known.iter().filter(merged) {
-        let why = format!(
-            "{id} is not filled by sync: `mirror-sync snapshot merge --into {} REPO...` does that",
-            cli_kit::shell_word(id)
-        );
+    for (id, repo) in known.iter().filter(is_meant) {
+        let by = match repo.mode {
+            RepoMode::Mirror => continue,
+            RepoMode::Proxy => "serve".to_owned(),
+            RepoMode::Bundle => "bundle apply FILE".to_owned(),
+            RepoMode::Merge => {
+                format!("snapshot merge --into {} REPO...", cli_kit::shell_word(id))
+            }
+        };
+        let why = format!("{id} is not filled by sync: `mirror-sync {by}` does that");
         if list.is_empty() && !named.is_empty() {
             return Err(Error::Usage(why));
         }

@@ -100,7 +100,7 @@ fn a_run_takes_the_repositories_that_are_named_or_not_disabled() {
         (&["b"], Ok(&["b"])),
         (&["b", "b", "a"], Ok(&["a", "b"])),
         (&["off"], Ok(&["off"])),
-        (&["proxied"], Err("no repository to mirror")),
+        (&["proxied"], Err("proxied is not filled by sync")),
         (&["a", "unknown"], Err("known: a, b, off, proxied")),
     ] {
         let options = SyncOptions {

@@ -157,7 +157,16 @@ fn a_site_of_bundles_alone_has_nothing_to_fetch() {
         run.text()
     );
     let run = scene.run(&["sync", "a"]).ends(2);
-    assert!(run.err.contains("no repository to mirror"), "{}", run.err);
+    let told = "a is not filled by sync: `mirror-sync ";
+    assert!(run.err.contains(told), "{}", run.err);
+    assert!(run.err.contains(" bundle apply FILE` does"), "{}", run.err);
+    scene.config_text(&format!(
+        "[mirror]\npath = {:?}\n[repo.a]\nmode = \"proxy\"\nbaseurl = \"http://127.0.0.1:9\"\n",
+        scene.path("mirror")
+    ));
+    let run = scene.run(&["sync", "a"]).ends(2);
+    assert!(run.err.contains(told), "{}", run.err);
+    assert!(run.err.contains(" serve` does that"), "{}", run.err);
 }
 
 #[test]
