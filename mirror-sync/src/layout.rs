@@ -112,6 +112,11 @@ impl Layout {
         self.root.join("state").join(id)
     }
 
+    /// What is remembered of a repository.
+    pub(crate) fn state_file(&self, id: &str) -> PathBuf {
+        self.state(id).join("state.json")
+    }
+
     /// Upstream's metadata of one repository, as the client keeps it.
     pub(crate) fn metadata(&self, id: &str) -> PathBuf {
         self.state(id).join("metadata")

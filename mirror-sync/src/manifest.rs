@@ -280,15 +280,30 @@ impl RepoState {
     }
 }
 
-/// Reads what is remembered; nothing yet is the default.
+/// Reads what is remembered; nothing yet is the default. It is missing where something was published: then it was lost.
 pub(crate) fn read_state(layout: &Layout, id: &str) -> Result<RepoState> {
-    let state = layout::read_json(&layout.state(id).join("state.json"));
+    let path = layout.state_file(id);
+    let state = match layout::read_json(&path) {
+        Ok(None) if is_published(layout, id)? => Err(Error::Damaged {
+            path,
+            why: "it is missing".to_owned(),
+            way: String::new(),
+        }),
+        other => other,
+    };
     let again = |error: Error| error.way_out(format!("`mirror-sync verify {id}` makes it again"));
     Ok(state.map_err(again)?.unwrap_or_default())
 }
 
+/// Whether there are snapshots of a repository, or a tree of it that clients may see.
+fn is_published(layout: &Layout, id: &str) -> Result<bool> {
+    let live = layout.public().join(".live");
+    let mut channels = layout::names_in(&live)?.into_iter();
+    Ok(!stamps(layout, id)?.is_empty() || channels.any(|one| live.join(one).join(id).is_dir()))
+}
+
 pub(crate) fn write_state(layout: &Layout, id: &str, state: &RepoState) -> Result<()> {
-    layout.write_json(&layout.state(id).join("state.json"), state)
+    layout.write_json(&layout.state_file(id), state)
 }
 
 /// Reads a manifest.

@@ -42,6 +42,10 @@ impl<'a> Publisher<'a> {
     pub(crate) fn publish(&self, manifest: &Manifest, state: &mut RepoState) -> Result<()> {
         // Its manifest is written when the files are on disk; a snapshot without manifest is what a
         // kill left: it is placed anew.
+        if !self.layout.state_file(&manifest.repo).exists() {
+            // Missing beside something that is published, it would count as lost.
+            manifest::write_state(self.layout, &manifest.repo, state)?;
+        }
         self.target().place(manifest)?;
         self.switch(CURRENT, manifest, state)
     }

@@ -311,6 +311,48 @@ fn damaged_state_of_one_repository_heals_or_is_named_and_stops_no_other() {
     scene.run(&["sync"]).ends(3);
 }
 
+/// Where something is published, what is remembered of it has been lost, and is no first run.
+#[test]
+fn a_missing_state_is_a_damaged_one() {
+    let scene = Scene::usual();
+    scene.sync();
+    let promote = ["snapshot", "promote", "base", "--to", "prod"];
+    scene.run(&promote).ends(0);
+    scene.run(&["sync", "--force"]).ends(0);
+    scene.run(&["snapshot", "rollback", "base"]).ends(0);
+    let state = scene.path("mirror/state/base/state.json");
+    let trees = || ["base", "prod/base"].map(|link| fs::read_link(scene.public(link)).unwrap());
+    let channels =
+        || scene.run(&["snapshot", "list", "base", "--json"]).json()[0]["channels"].take();
+    let (before, shown) = (trees(), channels());
+    assert_eq!(shown, serde_json::json!(["current", "prod"]));
+    for words in [["verify"], ["sync"]] {
+        fs::remove_file(&state).unwrap();
+        let status = scene.run(&["status"]).ends(1);
+        let told = "state.json is damaged: it is missing; `mirror-sync verify base` makes it again";
+        assert!(status.out.contains(told), "{}", status.out);
+        scene.run(&promote).ends(1);
+        match words {
+            ["verify"] => scene.run(&words).ends(5).says(&["1 damaged, 1 repaired"]),
+            _ => scene.run(&words).ends(3).says(&["(it is missing)"]),
+        };
+        assert_eq!(trees(), before, "clients see what they saw");
+        assert_eq!(channels(), shown, "channels are known");
+        let status = scene.run(&["status"]).ends(0);
+        assert!(status.out.contains("held since "), "{}", status.out);
+    }
+    // All that is remembered: a tree has clients all the same, and its number is not given to another.
+    fs::remove_dir_all(scene.path("mirror/state/base")).unwrap();
+    scene.run(&["status"]).ends(1);
+    scene.run(&["sync"]).ends(0).says(&["(it is missing)"]);
+    assert!(!before.contains(&trees()[0]), "{:?}", trees());
+    // Nothing yet is no damage.
+    scene
+        .run(&["--root", scene.path("other").to_str().unwrap(), "status"])
+        .ends(1)
+        .says(&["nothing yet"]);
+}
+
 /// An index of a time before.
 fn regress(index: &str) -> String {
     let mut out = String::new();
