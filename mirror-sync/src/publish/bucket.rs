@@ -93,7 +93,17 @@ impl<'a> Bucket<'a> {
         let is_it = |there: &str, tag: &str| there == tag || there.is_empty() && !again;
         objects
             .known
-            .retain(|key, (_, tag)| listing.get(key).is_some_and(|(_, there)| is_it(there, tag)));
+            .retain(|key, (digest, tag)| match listing.get(key) {
+                None => false,
+                Some((_, there)) if is_it(there, tag) => true,
+                // What this mirror has put there is to be removed one day, whatever it is by now.
+                Some((_, there)) if there.is_empty() => {
+                    digest.clear();
+                    tag.clear();
+                    true
+                }
+                Some(_) => false,
+            });
         *self.objects.borrow_mut() = objects;
         *self.listing.borrow_mut() = Some((id.to_owned(), listing));
         Ok(())
@@ -113,7 +123,8 @@ impl<'a> Bucket<'a> {
             return Ok(Found::Other);
         }
         let mut objects = self.objects.borrow_mut();
-        if let Some((digest, _)) = objects.known.get(key) {
+        let known = objects.known.get(key);
+        if let Some((digest, _)) = known.filter(|(digest, _)| !digest.is_empty()) {
             return Ok(match *digest == entry.digest {
                 true => Found::Same,
                 false => Found::Other,

@@ -227,7 +227,8 @@ pub(super) struct Place<'a> {
 #[serde(default)]
 pub(super) struct Noted {
     url: String,
-    /// A bucket's key, or a registry's tag -> digest of what was sent, and the name that the server has for it.
+    /// A bucket's key, or a registry's tag -> digest of what was sent, and the name that the server has for it; both are
+    /// empty where what is there has to be found out.
     pub(super) known: BTreeMap<String, (String, String)>,
 }
 

@@ -227,6 +227,32 @@ fn what_no_snapshot_names_leaves_the_bucket() {
     });
 }
 
+/// Where lists have no tags, a run that looks at all of it knows of older snapshots only that they are ours.
+#[test]
+fn what_expires_after_a_look_at_all_leaves_the_bucket() {
+    let Some(store) = Store::s3s() else {
+        return;
+    };
+    let bucket = Bucket::of(store);
+    let few = "[mirror]\nkeep_snapshots = 2\nkeep_for = \"0s\"\ngrace = \"0s\"\n";
+    bucket.shop.reconfigure(&[("[mirror]\n", few)]);
+    let scene = &bucket.shop.scene;
+    scene.sync();
+    for _ in 0..3 {
+        scene.run(&["sync", "--force"]).ends(0);
+    }
+    let there = bucket.store.file(BUCKET, "photon/snapshots/base");
+    let indexes = || {
+        let mut files = crate::scene::files_in(&there);
+        files.retain(|name| name.ends_with("repomd.xml"));
+        files.len()
+    };
+    // One of what is shown, one of the snapshot before it.
+    assert_eq!(indexes(), 2);
+    scene.run(&["clean"]).ends(0);
+    assert_eq!(indexes(), 2);
+}
+
 #[test]
 fn a_storm_of_503_costs_time_alone() {
     for store in Store::all() {
