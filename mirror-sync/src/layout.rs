@@ -35,8 +35,8 @@ use crate::error::{Error, Result};
 pub(crate) const CURRENT: &str = "current";
 /// Largest state or manifest file (a manifest of 400,000 packages has 100 MB).
 const MAX_STATE: u64 = 512 << 20;
-/// Stands in an error for the command line that was typed.
-pub(crate) const AGAIN: &str = "mirror-sync ...";
+/// Stands in an error for the command line that was typed; it is none that gets the options of the run.
+pub(crate) const AGAIN: &str = "mirror-sync...";
 /// Largest list of users, bytes.
 const MAX_USERS: u64 = 16 << 20;
 /// The index of a repository, below it.
