@@ -158,6 +158,19 @@ pub(crate) struct RepoState {
     pub(crate) published: BTreeMap<String, Vec<Publication>>,
     /// What the places on other servers show, by their names.
     pub(crate) targets: BTreeMap<String, TargetState>,
+    /// What `verify` has found damaged, until it is mended.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(crate) damage: Option<Damage>,
+}
+
+/// Damage that is left.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub(crate) struct Damage {
+    /// When it was found first, seconds since 1970.
+    pub(crate) since: u64,
+    /// What is damaged and what to do, in one line.
+    pub(crate) what: String,
 }
 
 /// What a place on another server shows of a repository.

@@ -81,6 +81,9 @@ pub(crate) struct RepoReport {
     /// What became of it on other servers.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub(crate) targets: Vec<TargetReport>,
+    /// Its error is damage, which its state remembers until it is mended.
+    #[serde(skip)]
+    pub(crate) is_damaged: bool,
     /// How the failure counts for the exit code.
     #[serde(skip)]
     pub(crate) code: u8,
@@ -156,12 +159,13 @@ impl RunReport {
     /// What is to be remembered of it where nothing else can be.
     pub(crate) fn last_run(&self) -> LastRun {
         let why = |repo: &RepoReport| Some((repo.id.clone(), repo.error.clone()?));
+        let failed = self.repos.iter().filter(|repo| !repo.is_damaged);
         LastRun {
             started: self.started,
             exit_code: self.exit_code,
             is_aborted: self.error.is_some() && self.repos.is_empty(),
             error: self.error.clone(),
-            failed: self.repos.iter().filter_map(why).collect(),
+            failed: failed.filter_map(why).collect(),
         }
     }
 

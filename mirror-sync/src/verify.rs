@@ -19,7 +19,8 @@ use serde::Serialize;
 use crate::config::Config;
 use crate::error::{EXIT_DAMAGED, EXIT_DONE, EXIT_MENDED, Error, Result};
 use crate::fetch::FetchJob;
-use crate::manifest::{self, SnapshotFile};
+use crate::manifest::{self, Damage, SnapshotFile};
+use crate::report::{RepoOutcome, RepoReport, RunReport};
 use crate::store::hash_file;
 use crate::sync::SyncRun;
 use crate::trust::PackageTrust;
@@ -140,6 +141,8 @@ pub(crate) fn verify(run: &SyncRun<'_>, ids: &[String], repair: bool) -> Result<
     let lacking = bad.iter().map(|(digest, ..)| *digest).collect();
     let faults = clients::ask(run, ids, &lacking)?;
     found.damaged.extend(faults.iter().cloned());
+    // Whoever is killed while he mends leaves it known.
+    remember(run, ids, &found.damaged)?;
     if repair {
         mend(run, &bad, &mut found)?;
         for id in ids {
@@ -151,8 +154,77 @@ pub(crate) fn verify(run: &SyncRun<'_>, ids: &[String], repair: bool) -> Result<
             found.repaired += faults.len().saturating_sub(left.len());
             found.failed.extend(left);
         }
+        remember(run, ids, &found.failed)?;
     }
     Ok(found)
+}
+
+/// Remembers what is left damaged of the repositories.
+fn remember(run: &SyncRun<'_>, ids: &[String], left: &[(String, String, String)]) -> Result<()> {
+    for id in ids {
+        // One that cannot be read is a fault by itself.
+        let Ok(mut state) = manifest::read_state(&run.layout, id) else {
+            continue;
+        };
+        let own = left.iter().filter(|(repo, ..)| repo == id);
+        let (count, first) = (own.clone().count() as u64, own.clone().next());
+        let since = state.damage.as_ref().map_or(run.now, |known| known.since);
+        let damage = first.map(|(_, path, why)| Damage {
+            since,
+            what: format!(
+                "{} damaged: {path}: {why}{}; `mirror-sync verify {id}` looks again and mends",
+                counted(count, "file"),
+                if count > 1 { " (and others)" } else { "" }
+            ),
+        });
+        if state.damage != damage {
+            state.damage = damage;
+            manifest::write_state(&run.layout, id, &state)?;
+        }
+    }
+    Ok(())
+}
+
+/// At the end of a run: repositories of which damage is left, or of which the store lacks what clients see, are looked at
+/// again, and mended where that can be.
+pub(crate) fn look_again(run: &SyncRun<'_>, report: &mut RunReport) {
+    let is_well =
+        |repo: &&mut RepoReport| matches!(repo.outcome, RepoOutcome::New | RepoOutcome::NothingNew);
+    for repo in report.repos.iter_mut().filter(is_well) {
+        match mend_suspect(run, &repo.id) {
+            Ok(None) => {}
+            // What clients see is new; an older snapshot is not whole.
+            Ok(Some(damage)) if repo.outcome == RepoOutcome::New => {
+                let (id, what) = (&repo.id, damage.what);
+                run.printer.err(&format!("{id}: warning: {what}"));
+            }
+            Ok(Some(damage)) => {
+                repo.fail(&Error::repository(&repo.id, damage.what));
+                repo.is_damaged = true;
+            }
+            Err(error) => repo.fail(&error),
+        }
+    }
+}
+
+/// What is left damaged of a repository.
+fn mend_suspect(run: &SyncRun<'_>, id: &str) -> Result<Option<Damage>> {
+    let state = manifest::read_state(&run.layout, id)?;
+    let is_lost = |file: &SnapshotFile| {
+        let is_here = |digest| run.store.has(&digest, Some(file.size));
+        file.is_in_place() && !file.digest().is_ok_and(is_here)
+    };
+    let shown = state.shown().map(|(_, shown)| &shown.stamp);
+    let mut shown = shown.filter_map(|stamp| manifest::read(&run.layout, id, stamp).ok());
+    if state.damage.is_none() && !shown.any(|one| one.files.iter().any(is_lost)) {
+        return Ok(None);
+    }
+    let found = verify(run, &[id.to_owned()], true)?;
+    if found.repaired > 0 {
+        let count = counted(found.repaired as u64, "damaged file");
+        run.printer.info(&format!("{id}: {count} mended"));
+    }
+    Ok(manifest::read_state(&run.layout, id)?.damage)
 }
 
 /// What is remembered of the repositories is made again where it is damaged.

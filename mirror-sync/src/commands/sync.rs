@@ -8,7 +8,7 @@ use crate::error::{EXIT_DONE, EXIT_FAILED, EXIT_NOTHING_NEW, EXIT_PARTIAL, Error
 use crate::manifest::last_run;
 use crate::report::RunReport;
 use crate::sync::{SyncOptions, SyncRun};
-use crate::{hooks, status, sync, trust};
+use crate::{hooks, status, sync, trust, verify};
 
 /// Brings the mirror up to date and publishes what is whole
 #[derive(Args)]
@@ -48,8 +48,9 @@ impl SyncCommand {
     }
 }
 
-/// The places on other servers follow.
+/// What is damaged is mended; the places on other servers follow.
 fn send(run: &SyncRun<'_>, mut report: RunReport) -> RunReport {
+    verify::look_again(run, &mut report);
     let mut ids: Vec<String> = report.repos.iter().map(|repo| repo.id.clone()).collect();
     let mut of_others = EXIT_NOTHING_NEW;
     if run.options.only.is_empty() {

@@ -5,7 +5,7 @@ use clap::Args;
 use super::session::Session;
 use crate::error::Result;
 use crate::sync::SyncOptions;
-use crate::verify;
+use crate::{status, verify};
 
 /// Reads every published file again; finds flipped bits
 #[derive(Args)]
@@ -28,6 +28,9 @@ impl Verify {
             let ids = session.repositories(&self.repos)?;
             let found = verify::verify(run, &ids, repair)?;
             found.print(run.printer);
+            for fault in status::publish_pages(&run.publisher()) {
+                run.printer.err(&format!("warning: {fault}"));
+            }
             Ok(found.exit_code(repair))
         })
     }

@@ -393,6 +393,14 @@ fn fill(
             facts.failed_since = last_run.started;
         }
     }
+    if let Some(damage) = &state.damage {
+        RepoOutcome::Failed.word().clone_into(&mut repo.outcome);
+        let also = repo.error.take().map(|error| format!("; {error}"));
+        repo.error = Some(format!("{}{}", damage.what, also.unwrap_or_default()));
+        if facts.failed_since == 0 {
+            facts.failed_since = damage.since;
+        }
+    }
     repo.targets.clone_from(&state.targets);
     for target in repo.targets.values_mut() {
         target.url = repo_client::redact(&target.url);

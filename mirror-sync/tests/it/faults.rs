@@ -1,6 +1,7 @@
 //! What is wrong with one repository, and stays its own affair: it is named, the others go on, and whoever looks sees it.
 
 use std::fs;
+use std::os::unix::fs::MetadataExt;
 use std::process::Command;
 
 use testkit::gpg::Gpg;
@@ -351,6 +352,79 @@ fn a_missing_state_is_a_damaged_one() {
         .run(&["--root", scene.path("other").to_str().unwrap(), "status"])
         .ends(1)
         .says(&["nothing yet"]);
+}
+
+/// What `verify` could not mend is a fault until it is mended, by the next `sync` or `verify`.
+#[test]
+fn damage_that_is_left_is_known_until_it_is_mended() {
+    let scene = Scene::usual();
+    scene.sync();
+    let stored = || {
+        let tree = fs::metadata(scene.public("base/Packages/beta-1-1.noarch.rpm"))
+            .unwrap()
+            .ino();
+        let mut files = crate::scene::files_in(&scene.path("mirror/store")).into_iter();
+        let is_it = |name: &String| {
+            let file = scene.path("mirror/store").join(name);
+            fs::metadata(file).is_ok_and(|about| about.ino() == tree)
+        };
+        scene.path("mirror/store").join(files.find(is_it).unwrap())
+    };
+    let upstream = scene.path("up/base/Packages/beta-1-1.noarch.rpm");
+    let aside = scene.path("aside.rpm");
+    let is_fault = || {
+        let status = scene.run(&["status"]).ends(1);
+        for word in [
+            "failed since ",
+            "1 file damaged: Packages/beta",
+            "`mirror-sync verify base`",
+        ] {
+            assert!(status.out.contains(word), "{}", status.out);
+        }
+        let metrics = fs::read_to_string(scene.public("metrics")).unwrap();
+        assert!(
+            metrics.contains("mirror_sync_up{repo=\"base\"} 0"),
+            "{metrics}"
+        );
+    };
+    for (look, mends, code) in [
+        ("verify", "sync", 3),
+        ("--no-repair", "sync", 3),
+        ("verify", "verify", 5),
+    ] {
+        let file = stored();
+        fs::remove_file(&file).unwrap();
+        fs::rename(&upstream, &aside).unwrap();
+        let words = ["verify", look];
+        scene.run(&words[usize::from(look == "verify")..]).ends(6);
+        is_fault();
+        // It is no run without news while it cannot be had.
+        let run = scene.run(&["sync"]).ends(1);
+        assert!(
+            run.err.contains("1 file damaged: Packages/beta"),
+            "{}",
+            run.text()
+        );
+        is_fault();
+        fs::rename(&aside, &upstream).unwrap();
+        scene.run(&[mends]).ends(code);
+        assert!(file.is_file(), "{mends}");
+        scene.run(&["status"]).ends(0);
+        let metrics = fs::read_to_string(scene.public("metrics")).unwrap();
+        assert!(
+            metrics.contains("mirror_sync_up{repo=\"base\"} 1"),
+            "{metrics}"
+        );
+    }
+    // Nobody has looked: a run sees that the store lacks what clients are shown.
+    let file = stored();
+    fs::remove_file(&file).unwrap();
+    scene
+        .run(&["sync"])
+        .ends(3)
+        .says(&["base: 1 damaged file mended"]);
+    assert!(file.is_file());
+    scene.run(&["verify"]).ends(0);
 }
 
 /// An index of a time before.
