@@ -185,8 +185,7 @@ fn remember(run: &SyncRun<'_>, ids: &[String], left: &[(String, String, String)]
     Ok(())
 }
 
-/// At the end of a run: repositories of which damage is left, or of which the store lacks what clients see, are looked at
-/// again, and mended where that can be.
+/// At the end of a run: repositories of which damage is left are looked at again, and mended where that can be.
 pub(crate) fn look_again(run: &SyncRun<'_>, report: &mut RunReport) {
     let is_well =
         |repo: &&mut RepoReport| matches!(repo.outcome, RepoOutcome::New | RepoOutcome::NothingNew);
@@ -209,14 +208,7 @@ pub(crate) fn look_again(run: &SyncRun<'_>, report: &mut RunReport) {
 
 /// What is left damaged of a repository.
 fn mend_suspect(run: &SyncRun<'_>, id: &str) -> Result<Option<Damage>> {
-    let state = manifest::read_state(&run.layout, id)?;
-    let is_lost = |file: &SnapshotFile| {
-        let is_here = |digest| run.store.has(&digest, Some(file.size));
-        file.is_in_place() && !file.digest().is_ok_and(is_here)
-    };
-    let shown = state.shown().map(|(_, shown)| &shown.stamp);
-    let mut shown = shown.filter_map(|stamp| manifest::read(&run.layout, id, stamp).ok());
-    if state.damage.is_none() && !shown.any(|one| one.files.iter().any(is_lost)) {
+    if manifest::read_state(&run.layout, id)?.damage.is_none() {
         return Ok(None);
     }
     let found = verify(run, &[id.to_owned()], true)?;

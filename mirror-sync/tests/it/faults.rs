@@ -416,15 +416,6 @@ fn damage_that_is_left_is_known_until_it_is_mended() {
             "{metrics}"
         );
     }
-    // Nobody has looked: a run sees that the store lacks what clients are shown.
-    let file = stored();
-    fs::remove_file(&file).unwrap();
-    scene
-        .run(&["sync"])
-        .ends(3)
-        .says(&["base: 1 damaged file mended"]);
-    assert!(file.is_file());
-    scene.run(&["verify"]).ends(0);
 }
 
 /// An index of a time before.
