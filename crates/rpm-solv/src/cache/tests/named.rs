@@ -142,7 +142,9 @@ fn pool(paths: &[PathBuf], names: Option<&[&str]>) -> Result<(Pool, Vec<RepoId>)
                 let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
                 pool.load_named(repo, cache, &names)?;
             }
-            _ => drop(pool.load_cache(repo, cache)?),
+            _ => {
+                pool.load_cache(repo, cache)?;
+            }
         }
     }
     pool.set_installed(repos[0])?;
