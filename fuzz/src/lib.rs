@@ -52,3 +52,30 @@ pub fn settles(document: &[u8], pass: impl Fn(&[u8]) -> Option<String>) {
         "what is written is not read alike"
     );
 }
+
+/// Gives a byte at a time.
+pub struct Slowly<'d>(pub &'d [u8]);
+
+impl std::io::Read for Slowly<'_> {
+    fn read(&mut self, out: &mut [u8]) -> std::io::Result<usize> {
+        let most = out.len().min(1);
+        self.0.read(&mut out[..most])
+    }
+}
+
+/// What a reader says is the same where all of a document is at hand and where one byte of it is, of which nothing can be
+/// read but the way that any XML is.
+pub fn reads_alike<T: std::fmt::Debug, S: PartialEq + std::fmt::Debug>(
+    document: &[u8],
+    read: impl Fn(&mut dyn std::io::Read, &mut dyn FnMut(&T) -> std::ops::ControlFlow<()>) -> S,
+) {
+    let said = |stream: &mut dyn std::io::Read| {
+        let mut records = Vec::new();
+        let end = read(stream, &mut |record| {
+            records.push(format!("{record:?}"));
+            std::ops::ControlFlow::Continue(())
+        });
+        (records, end)
+    };
+    assert_eq!(said(&mut Slowly(document)), said(&mut { document }));
+}

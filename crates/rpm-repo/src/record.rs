@@ -84,10 +84,16 @@ impl TextSpan {
     /// From `start` to the end of the buffer. The buffer's limit keeps it below 4 GiB.
     #[inline]
     pub(crate) fn since(start: usize, text: &str) -> TextSpan {
+        TextSpan::at(start, text.len() - start)
+    }
+
+    /// A piece of the buffer.
+    #[inline]
+    pub(crate) fn at(start: usize, length: usize) -> TextSpan {
         let at = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
         TextSpan {
             start: at(start),
-            end: at(text.len()),
+            end: at(start + length),
         }
     }
 
@@ -250,6 +256,12 @@ pub(crate) trait Listing: Default {
 
     /// Adds an item and its text; returns how many there are now.
     fn push(&mut self, item: Self::Item, text: TextSpan) -> usize;
+
+    /// Adds the items that `text` begins with, as far as they are written in a layout that is known and within the
+    /// limits; returns how much of it that is.
+    fn push_written(&mut self, _: &str, _: &XmlLimits) -> usize {
+        0
+    }
 }
 
 /// Why metadata cannot have this package: no reader takes such a one, no writer may write it.
@@ -277,6 +289,12 @@ pub(crate) trait RecordParser {
 
     /// Begins a record with what its tag says.
     fn begin(&mut self, tag: &Tag<'_>) -> Parsed<()>;
+
+    /// Reads the next record with its tag and hands it out, if it is at hand and written in a layout that the parser
+    /// knows. Otherwise nothing of it is read.
+    fn whole(&mut self, _: &mut XmlReader<'_, impl Read>) -> Result<Option<ControlFlow<()>>> {
+        Ok(None)
+    }
 
     /// What the record is called, as far as it was read.
     fn called(&self) -> &str;
@@ -338,6 +356,9 @@ fn next_record<P: RecordParser>(
     parser: &mut P,
     has_begun: &mut bool,
 ) -> Result<Option<ControlFlow<()>>> {
+    if let Some(flow) = parser.whole(xml)? {
+        return Ok(Some(flow));
+    }
     while let Some(is_record) = xml.child(|tag| {
         let is_record = tag.name() == P::RECORD;
         if is_record {
@@ -416,6 +437,10 @@ impl<L: Listing> RecordParser for ListingParser<'_, L> {
     fn record(&mut self, xml: &mut XmlReader<'_, impl Read>) -> Result<ControlFlow<()>> {
         let limits = &self.limits;
         loop {
+            if let Some(text) = xml.at_hand() {
+                let length = self.package.push_written(text, limits);
+                xml.pass(length);
+            }
             let (key, text) = self.package.key();
             let item = xml.child(|tag| match tag.name() {
                 name if name == L::ITEM => L::item(tag, text, limits).map(Some),

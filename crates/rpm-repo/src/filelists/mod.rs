@@ -11,10 +11,10 @@ use std::io::Read;
 use std::ops::ControlFlow;
 
 use crate::error::Result;
-use crate::primary::{FileKind, FileRecord};
+use crate::primary::{FileKind, FileRecord, written_file};
 pub use crate::record::ParseSummary;
 use crate::record::{Listing, PackageKey, TextSpan, key_texts, read_listings};
-use crate::xml::{Parsed, Tag, XmlLimits};
+use crate::xml::{Parsed, Tag, Written, XmlLimits};
 pub use write::{END, begin, write_package};
 
 /// One package of filelists; lent to the callback of [`read`] and filled again for the next.
@@ -81,5 +81,24 @@ impl Listing for FilelistsPackage {
     fn push(&mut self, kind: FileKind, path: TextSpan) -> usize {
         self.files.push((path, kind));
         self.files.len()
+    }
+
+    fn push_written(&mut self, text: &str, limits: &XmlLimits) -> usize {
+        let mut written = Written::new(text);
+        let mut done = 0;
+        while self.files.len() < limits.max_items
+            && let Some((kind, path)) = written_file(&mut written)
+        {
+            let start = self.text.len();
+            let has_room = start + path.raw.len() <= limits.max_record_text;
+            if !has_room || path.push_to(&mut self.text).is_none() {
+                self.text.truncate(start);
+                break;
+            }
+            let span = TextSpan::since(start, &self.text);
+            self.files.push((span, kind));
+            done = written.place();
+        }
+        done
     }
 }

@@ -6,6 +6,7 @@
 mod header;
 mod package;
 mod parse;
+mod whole;
 mod write;
 
 pub use crate::record::{LeftOut, LeftOutNote, ParseSummary};
@@ -13,5 +14,6 @@ pub use header::{FileFacts, is_primary};
 pub use package::{DEP_LISTS, DepRecord, FileKind, FileRecord, PrimaryPackage};
 pub use parse::read;
 pub(crate) use parse::{epoch, file_kind, size};
+pub(crate) use whole::file as written_file;
 pub(crate) use write::push_file;
 pub use write::{END, begin, write_package};

@@ -1,6 +1,7 @@
 //! One package of `primary.xml`.
 
 use std::borrow::Cow;
+use std::fmt;
 
 use rpm_pkg::dep::{Dep, DepFlags, DepGroup};
 use rpm_pkg::digest::{Digest, DigestAlgo};
@@ -95,7 +96,7 @@ pub(super) struct DepSpans {
 }
 
 /// One package; lent to the callback of [`super::read`] and filled again for the next.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct PrimaryPackage {
     pub(super) text: String,
     pub(super) texts: PackageTexts,
@@ -141,6 +142,23 @@ macro_rules! fields {
             pub fn $number(&self) -> $type {
                 self.numbers.$number
             })*
+        }
+
+        /// What the package says; where its texts lie says nothing.
+        impl fmt::Debug for PrimaryPackage {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                let deps = DEP_LISTS.map(|(group, _)| self.deps(group).collect::<Vec<_>>());
+                f.debug_struct("PrimaryPackage")
+                    $(.field(stringify!($text), &self.$text()))*
+                    $(.field(stringify!($bare), &self.texts.$bare.of(&self.text)))*
+                    $(.field(stringify!($number), &self.$number()))*
+                    $(.field(stringify!($end), &self.numbers.$end))*
+                    .field("deps", &deps)
+                    .field("files", &self.files().collect::<Vec<_>>())
+                    .field("location_fault", &self.location_fault)
+                    .field("header_fault", &self.header_fault)
+                    .finish()
+            }
         }
     };
 }

@@ -3,6 +3,8 @@
 use std::io::Read;
 use std::ops::ControlFlow;
 
+use memchr::memmem::Finder;
+
 use super::ParseSummary;
 use super::package::{DEP_LISTS, DepSpans, FileKind, PrimaryPackage};
 use super::write::FLAGS;
@@ -27,6 +29,7 @@ pub fn read(
     each: &mut dyn FnMut(&PrimaryPackage) -> ControlFlow<()>,
 ) -> Result<ParseSummary> {
     let mut parser = PrimaryParser {
+        end: Finder::new(b"</package>"),
         package: PrimaryPackage::default(),
         limits: *limits,
         left: MAX_LISTED,
@@ -38,7 +41,11 @@ pub fn read(
 /// What is said of packages each of which has no more dependencies and files than it may have, but all of them have.
 const TOO_MANY_LISTED: &str = "too many dependencies and files for so few packages: this is no repository; if it is, split it";
 
+/// A package, its format, a list in it and an entry.
+const LEVELS: u32 = 4;
+
 struct PrimaryParser<'e> {
+    end: Finder<'static>,
     package: PrimaryPackage,
     limits: XmlLimits,
     /// Dependencies and files that may still come.
@@ -65,6 +72,20 @@ impl RecordParser for PrimaryParser<'_> {
         Ok(())
     }
 
+    fn whole(&mut self, xml: &mut XmlReader<'_, impl Read>) -> Result<Option<ControlFlow<()>>> {
+        let Some(record) = xml.whole(&self.end, LEVELS) else {
+            return Ok(None);
+        };
+        self.package.clear();
+        let read = super::whole::read(record, &mut self.package, &self.limits);
+        if read.is_none() || self.package.fault().is_some() {
+            return Ok(None);
+        }
+        let length = record.len();
+        xml.pass(length);
+        self.finish(xml).map(Some)
+    }
+
     fn called(&self) -> &str {
         self.package.name()
     }
@@ -74,15 +95,20 @@ impl RecordParser for PrimaryParser<'_> {
         if let Some(what) = self.package.fault() {
             return Err(xml.fault(XmlFault::of(what)));
         }
+        self.finish(xml)
+    }
+}
+
+impl PrimaryParser<'_> {
+    /// Hands out the package that was read.
+    fn finish(&mut self, xml: &mut XmlReader<'_, impl Read>) -> Result<ControlFlow<()>> {
         let listed = self.package.listed();
         let left = self.left.saturating_add(MEAN_LISTED).checked_sub(listed);
         self.left = left.ok_or_else(|| xml.error(TOO_MANY_LISTED))?;
         self.package.tidy_location();
         Ok((self.each)(&self.package))
     }
-}
 
-impl PrimaryParser<'_> {
     /// The children of `package` (level 0) and of `format` (level 1).
     fn children(&mut self, xml: &mut XmlReader<'_, impl Read>, level: u32) -> Result<()> {
         while let Some(field) = xml.child(|tag| field(tag, &mut self.package, &self.limits))? {
@@ -253,7 +279,7 @@ fn dep(tag: &Tag<'_>, text: &mut String, max: usize) -> Parsed<DepSpans> {
 }
 
 /// rpm's comparison bits.
-fn flags(value: &str) -> Parsed<u8> {
+pub(super) fn flags(value: &str) -> Parsed<u8> {
     match FLAGS.iter().find(|(_, word)| *word == value) {
         Some((bits, _)) => Ok(*bits),
         None if value.is_empty() => Ok(0),

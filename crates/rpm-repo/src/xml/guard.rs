@@ -24,6 +24,8 @@ pub(super) struct Guard<R> {
     /// Where the stream is read to. It begins with so many bytes of a character whose end is still to be read.
     room: Box<[u8]>,
     cut: usize,
+    /// What the stream said when more of it was asked for than the parser wanted; the parser hears it in its turn.
+    failed: Option<io::Error>,
     /// A block that comes again, from a place on.
     aside: Option<(Block, usize)>,
     /// Bytes consumed since the last event began.
@@ -54,6 +56,7 @@ impl<R: Read> Guard<R> {
             start: 0,
             room: Box::default(),
             cut: 0,
+            failed: None,
             aside: None,
             used: 0,
             limit: 0,
@@ -138,39 +141,70 @@ impl<R: Read> Guard<R> {
                 return Ok(());
             }
         }
-        (self.block, self.start) = (self.read_block()?, 0);
-        self.taken += self.at_hand().len() as u64;
+        if let Some(error) = self.failed.take() {
+            return Err(error);
+        }
+        match &mut self.block {
+            Block::Text(text) => text.clear(),
+            Block::Bytes(_) => self.block = Block::Text(String::new()),
+        }
+        self.start = 0;
+        while self.read_on()? > 0 && self.at_hand().is_empty() {}
         Ok(())
     }
 
-    /// The next block of the stream, empty at its end. A character that it cuts waits for the next.
-    fn read_block(&mut self) -> io::Result<Block> {
-        loop {
-            let (Some(stream), Some(room)) = (&mut self.stream, self.room.get_mut(self.cut..))
-            else {
-                return Ok(Block::Bytes(Vec::new()));
-            };
-            let count = match stream.read(room) {
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-                count => count?.min(room.len()),
-            };
-            let end = std::mem::take(&mut self.cut) + count;
-            let read = self.room.get(..end).unwrap_or_default();
-            let (block, whole) = match std::str::from_utf8(read) {
-                Ok(text) => (Block::Text(text.to_owned()), end),
-                Err(error) if error.error_len().is_none() && count > 0 => {
-                    let whole = read.get(..error.valid_up_to()).unwrap_or_default();
-                    let text = String::from_utf8_lossy(whole).into_owned();
-                    (Block::Text(text), whole.len())
-                }
-                Err(_) => (Block::Bytes(read.to_owned()), end),
-            };
-            self.room.copy_within(whole..end, 0);
-            self.cut = end - whole;
-            if whole > 0 || count == 0 {
-                return Ok(block);
+    /// Reads on behind the text at hand where little of it is left, once. False where there is no more to be had now.
+    pub(super) fn top_up(&mut self) -> bool {
+        let Block::Text(text) = &mut self.block else {
+            return false;
+        };
+        if text.len() - self.start > BLOCK / 2 || self.aside.is_some() || self.failed.is_some() {
+            return false;
+        }
+        text.drain(..std::mem::take(&mut self.start));
+        match self.read_on() {
+            Ok(count) => count > 0,
+            Err(error) => {
+                self.failed = Some(error);
+                false
             }
         }
+    }
+
+    /// Puts what the stream gives behind the text at hand, without a character that it cuts. Returns the bytes it gave.
+    fn read_on(&mut self) -> io::Result<usize> {
+        let (Some(stream), Some(room)) = (&mut self.stream, self.room.get_mut(self.cut..)) else {
+            return Ok(0);
+        };
+        let count = loop {
+            match stream.read(room) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                count => break count?.min(room.len()),
+            }
+        };
+        let end = std::mem::take(&mut self.cut) + count;
+        let read = self.room.get(..end).unwrap_or_default();
+        let (text, whole) = match std::str::from_utf8(read) {
+            Ok(text) => (Some(text), end),
+            Err(error) if error.error_len().is_none() && count > 0 => {
+                let whole = read.get(..error.valid_up_to()).unwrap_or_default();
+                (std::str::from_utf8(whole).ok(), whole.len())
+            }
+            Err(_) => (None, end),
+        };
+        match (&mut self.block, text) {
+            (Block::Text(block), Some(text)) => block.push_str(text),
+            (Block::Text(block), None) => {
+                let mut bytes = std::mem::take(block).into_bytes();
+                bytes.extend_from_slice(read);
+                self.block = Block::Bytes(bytes);
+            }
+            (Block::Bytes(block), _) => block.extend_from_slice(read),
+        }
+        self.taken += whole as u64;
+        self.room.copy_within(whole..end, 0);
+        self.cut = end - whole;
+        Ok(count)
     }
 
     #[inline]

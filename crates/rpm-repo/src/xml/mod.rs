@@ -1,5 +1,6 @@
-//! The one XML reader that all parsers of this crate share: quick-xml behind guards, and a short way
-//! ([`plain`]) past it for what is written as every generator writes it.
+//! The one XML reader that all parsers of this crate share: quick-xml behind guards, and two short ways
+//! past it: [`plain`] for tags as every generator writes them, [`written`] for whole records in the layout of
+//! createrepo_c.
 //!
 //! What it refuses, whatever the document: DOCTYPE (so no entities of one's own, no external
 //! subsets), references other than the five of XML and numbers, encodings other than UTF-8, nesting
@@ -11,9 +12,11 @@ mod escape;
 mod guard;
 mod plain;
 mod text;
+mod written;
 
 use std::io::{self, Read};
 
+use memchr::memmem::Finder;
 use quick_xml::events::{BytesStart, Event as RawEvent};
 use quick_xml::reader::Reader;
 
@@ -25,6 +28,7 @@ use guard::Guard;
 use plain::{Found, Plain, PlainTag};
 pub use text::{number, number32, unescape_into};
 use text::{push_lines, reference};
+pub(crate) use written::{Piece, Written};
 
 /// What a document may hold at most. [`Limits::default`] suits repositories of 100,000 packages.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -358,13 +362,60 @@ impl<'d, R: Read> XmlReader<'d, R> {
         }
     }
 
+    /// Whether the reader below is between two events of which the last was no text: then it need not know of what is
+    /// read past it.
+    #[inline]
+    fn is_between(&self) -> bool {
+        self.buffer.first() == Some(&b'<')
+    }
+
+    /// The text up to an end tag, behind which the open element goes on, if all of it is at hand and nothing in it can
+    /// be nested deeper than `levels`. It may be read by who knows what it looks like, and then [`XmlReader::pass`] it.
+    pub(crate) fn whole(&mut self, end: &Finder<'_>, levels: u32) -> Option<&str> {
+        let is_free = self.is_between() && !self.pending_end && self.plain.opened.is_empty();
+        if !is_free || self.depth == 0 || self.depth + levels > self.max_depth {
+            return None;
+        }
+        let find = |guard: &Guard<R>| {
+            let (text, start) = guard.text()?;
+            let at = end.find(text.as_bytes().get(start..)?)?;
+            Some(start + at + end.needle().len())
+        };
+        let found = find(self.reader.get_ref());
+        if found.is_none() && !self.reader.get_mut().top_up() {
+            return None;
+        }
+        let found = found.or_else(|| find(self.reader.get_ref()))?;
+        let (text, start) = self.reader.get_ref().text()?;
+        text.get(start..found)
+    }
+
+    /// The text at hand inside the open element, in the middle of which it may end. Whole children with nothing in
+    /// them may be read by who knows what they look like, who then has to [`XmlReader::pass`] them.
+    #[inline]
+    pub(crate) fn at_hand(&self) -> Option<&str> {
+        if !self.is_between() || self.pending_end || self.depth == 0 || self.depth >= self.max_depth
+        {
+            return None;
+        }
+        let (text, start) = self.reader.get_ref().text()?;
+        text.get(start..)
+    }
+
+    /// Goes on behind so many bytes of [`XmlReader::whole`] or [`XmlReader::at_hand`].
+    #[inline]
+    pub(crate) fn pass(&mut self, length: usize) {
+        let guard = self.reader.get_mut();
+        if let Some((_, start)) = guard.text() {
+            guard.pass_to(start + length);
+        }
+    }
+
     /// The next tag, if it can be read the short way.
     #[inline]
     fn plain_tag(&mut self) -> Option<Found> {
-        // The reader below is between two events of which the last was no text: it need not know of what is read here.
-        let is_between = self.buffer.first() == Some(&b'<');
         let (text, start) = self.reader.get_ref().text()?;
-        if !is_between || self.depth == 0 || self.depth >= self.max_depth {
+        if !self.is_between() || self.depth == 0 || self.depth >= self.max_depth {
             return None;
         }
         let (found, end) = self.plain.tag(text, start)?;

@@ -127,7 +127,7 @@ impl Plain {
 
 /// Appends the character of a reference, or the end of a line that begins with a carriage return (XML 1.0 2.11).
 /// Returns the bytes it took; none where there is no end to it.
-fn push_special(special: &str, out: &mut String) -> Parsed<Option<usize>> {
+pub(super) fn push_special(special: &str, out: &mut String) -> Parsed<Option<usize>> {
     if let Some(after) = special.strip_prefix('\r') {
         out.push('\n');
         return Ok(Some(1 + usize::from(after.starts_with('\n'))));
