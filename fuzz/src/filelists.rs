@@ -7,10 +7,13 @@ use rpm_repo::{filelists, other};
 
 /// One input.
 pub fn run(data: &[u8]) {
-    super::reads_alike(data, |stream, each: &mut dyn FnMut(&filelists::FilelistsPackage) -> _| {
-        let end = filelists::read("filelists.xml", stream, &XmlLimits::default(), each);
-        end.map_err(|error| format!("{error:?}"))
-    });
+    super::reads_alike(
+        data,
+        |stream, each: &mut dyn FnMut(&filelists::FilelistsPackage) -> _| {
+            let end = filelists::read("filelists.xml", stream, &XmlLimits::default(), each);
+            end.map_err(|error| format!("{error:?}"))
+        },
+    );
     super::settles(data, |document| {
         let mut out = String::new();
         filelists::begin(1, &mut out);

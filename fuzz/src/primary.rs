@@ -7,10 +7,13 @@ use rpm_repo::xml::XmlLimits;
 
 /// One input.
 pub fn run(data: &[u8]) {
-    super::reads_alike(data, |stream, each: &mut dyn FnMut(&PrimaryPackage) -> _| {
-        let end = primary::read("primary.xml", stream, &XmlLimits::default(), each);
-        end.map_err(|error| format!("{error:?}"))
-    });
+    super::reads_alike(
+        data,
+        |stream, each: &mut dyn FnMut(&PrimaryPackage) -> _| {
+            let end = primary::read("primary.xml", stream, &XmlLimits::default(), each);
+            end.map_err(|error| format!("{error:?}"))
+        },
+    );
     super::settles(data, |document| {
         let mut out = String::new();
         primary::begin(1, &mut out);

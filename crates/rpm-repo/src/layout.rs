@@ -100,6 +100,9 @@ impl Place {
 /// A location without `.` and empty components (`./a`, `a//b`, `a/./b`), which mean nothing: `find .` puts them
 /// into lists of packages. A leading `/` stays: such a location is not relative.
 pub fn tidied(text: &str) -> Cow<'_, str> {
+    if is_simple(text) {
+        return Cow::Borrowed(text);
+    }
     let idle = |part: &str| part.is_empty() || part == ".";
     let mut parts = text.split('/');
     let first_counts = text.starts_with('/') || parts.clone().next() != Some(".");
@@ -116,6 +119,9 @@ pub fn fault(text: &str) -> Option<&'static str> {
     if text.len() > MAX_HREF {
         return Some("it is too long");
     }
+    if is_simple(text) {
+        return None;
+    }
     plain_fault(text).or_else(|| {
         if !text.contains('%') {
             return None;
@@ -125,6 +131,20 @@ pub fn fault(text: &str) -> Option<&'static str> {
             Err(_) => Some("its percent-encoding is not UTF-8"),
         }
     })
+}
+
+/// Whether nothing but parts of printable ASCII stands there, none of which is empty or begins with a point, and none of
+/// the characters that a [`fault`] may lie in: nearly every location, seen at one look.
+pub(crate) fn is_simple(text: &str) -> bool {
+    let mut before = b'/';
+    for byte in text.bytes() {
+        let is_odd = !matches!(byte, b' '..=b'~') || matches!(byte, b'%' | b':' | b'\\');
+        if is_odd || (before == b'/' && matches!(byte, b'.' | b'/')) {
+            return false;
+        }
+        before = byte;
+    }
+    before != b'/'
 }
 
 fn plain_fault(text: &str) -> Option<&'static str> {
@@ -259,4 +279,34 @@ pub fn file_url(path: &Path) -> String {
         }
     }
     url
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{is_simple, plain_fault, tidied};
+
+    #[test]
+    fn what_is_seen_at_one_look_is_right() {
+        let signs = [
+            "", "/", ".", "a", "%", ":", "\\", " ", "\n", "\u{7f}", "ü", "\u{ffff}",
+        ];
+        let (mut simple, mut all) = (0, 0);
+        for index in 0..signs.len().pow(5) {
+            let digits = (0..5).map(|place| index / signs.len().pow(place) % signs.len());
+            let text: String = digits
+                .filter_map(|digit| signs.get(digit))
+                .copied()
+                .collect();
+            all += 1;
+            if is_simple(&text) {
+                simple += 1;
+                assert_eq!(plain_fault(&text), None, "{text:?}");
+                assert!(!text.contains('%'), "{text:?}");
+                let is_idle = |part: &str| part.is_empty() || part == ".";
+                assert!(!text.split('/').any(is_idle), "{text:?}");
+                assert_eq!(tidied(&text), text);
+            }
+        }
+        assert!(simple > 500 && simple < all / 10, "{simple} of {all}");
+    }
 }

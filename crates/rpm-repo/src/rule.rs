@@ -41,8 +41,12 @@ pub(crate) fn name_fault(words: [&str; 4]) -> Option<&'static str> {
     if words.iter().any(|word| word.len() > MAX_NAME) {
         return Some("a package name, version, release or architecture that is too long");
     }
+    let is_odd = |byte: u8| byte == b'/' || !matches!(byte, b' '..=b'~');
     let strays = |c: char| c == '/' || c.is_control();
-    if words.iter().any(|word| word.contains(strays)) {
+    if words
+        .iter()
+        .any(|word| word.bytes().any(is_odd) && word.contains(strays))
+    {
         return Some("a version, release or architecture that could be a path");
     }
     None

@@ -231,6 +231,10 @@ impl PrimaryPackage {
 
     /// Takes `./`, `//` and `/./` out of the location, as a server would, and judges what is left. A URL stays as it is.
     pub(super) fn tidy_location(&mut self) {
+        if layout::is_simple(self.refused_location()) {
+            self.location_fault = layout::fault(self.refused_location());
+            return;
+        }
         let is_url = self.refused_location().contains("://");
         if let Cow::Owned(tidy) = layout::tidied(self.refused_location())
             && !is_url

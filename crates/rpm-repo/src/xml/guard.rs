@@ -2,8 +2,8 @@
 
 use std::io::{self, BufRead, Read};
 
-/// Bytes read from the stream at a time.
-const BLOCK: usize = 64 << 10;
+/// Bytes read from the stream at a time: most of the largest packages lie whole in two such blocks.
+const BLOCK: usize = 256 << 10;
 
 /// Most bytes of a record that is passed over: as much as the header of a package has at most.
 const MAX_SKIPPED: usize = 256 << 20;
