@@ -11,13 +11,14 @@
 mod escape;
 mod guard;
 mod plain;
+mod tag;
 mod text;
 mod written;
 
 use std::io::{self, Read};
 
 use memchr::memmem::Finder;
-use quick_xml::events::{BytesStart, Event as RawEvent};
+use quick_xml::events::Event as RawEvent;
 use quick_xml::reader::Reader;
 
 use crate::error::{Error, Result, quoted};
@@ -25,7 +26,9 @@ use crate::rule;
 pub(crate) use escape::{is_xml, push_element, push_number, push_pair};
 pub use escape::{push_attribute, push_clean, push_text};
 use guard::Guard;
-use plain::{Found, Plain, PlainTag};
+use plain::{Found, Plain};
+pub use tag::Tag;
+use tag::TagSource;
 pub use text::{number, number32, unescape_into};
 use text::{push_lines, reference};
 pub(crate) use written::{Piece, Written};
@@ -83,74 +86,6 @@ pub enum XmlEvent<'e> {
     End,
     /// Text, a comment: nothing of interest between elements.
     Other,
-}
-
-/// An opening tag.
-pub struct Tag<'e>(TagSource<'e>);
-
-enum TagSource<'e> {
-    Plain(PlainTag<'e>),
-    Any(BytesStart<'e>),
-}
-
-impl Tag<'_> {
-    /// The name without prefix.
-    #[inline]
-    pub fn name(&self) -> &[u8] {
-        match &self.0 {
-            TagSource::Plain(tag) => local(tag.name()).as_bytes(),
-            TagSource::Any(tag) => local(tag.name().0).as_bytes(),
-        }
-    }
-
-    /// Calls `f` with the local name and the raw (still escaped) value of every attribute; the
-    /// namespace declarations are left out. Errors: malformed attributes; what `f` returns.
-    #[inline]
-    pub fn attributes(&self, mut f: impl FnMut(&[u8], &str) -> Parsed<()>) -> Parsed<()> {
-        let mut each = |key: &str, value: &str| match key.starts_with("xmlns") {
-            true => Ok(()),
-            false => f(local(key).as_bytes(), value),
-        };
-        let tag = match &self.0 {
-            TagSource::Plain(tag) => {
-                return tag
-                    .attributes()
-                    .try_for_each(|(key, value)| each(key, value));
-            }
-            TagSource::Any(tag) => tag,
-        };
-        let mut attributes = tag.attributes();
-        attributes.with_checks(false);
-        for attribute in attributes {
-            let Ok(attribute) = attribute else {
-                return Err(XmlFault::syntax("malformed attributes"));
-            };
-            each(attribute.key.0, &attribute.value)?;
-        }
-        Ok(())
-    }
-
-    /// One attribute, unescaped, if present.
-    pub fn attribute(&self, name: &[u8]) -> Parsed<Option<String>> {
-        let mut found = None;
-        self.attributes(|key, value| {
-            if key == name && found.is_none() {
-                let mut text = String::new();
-                unescape_into(value, &mut text)?;
-                found = Some(text);
-            }
-            Ok(())
-        })?;
-        Ok(found)
-    }
-}
-
-#[inline]
-fn local(name: &str) -> &str {
-    match name.bytes().position(|b| b == b':') {
-        Some(at) => name.get(at + 1..).unwrap_or(name),
-        None => name,
-    }
 }
 
 /// What is wrong with a piece of a document, before the document's name and position are added
