@@ -86,7 +86,7 @@ impl<'t> Written<'t> {
         while let Some((word, after)) = self.rest.split_first_chunk() {
             let word = u64::from_le_bytes(*word);
             // The highest bit of each byte that is greater than a space.
-            let marks = ((word & !HIGH) + ONES * (0x80 - 0x21) | word) & HIGH;
+            let marks = (((word & !HIGH) + ONES * (0x80 - 0x21)) | word) & HIGH;
             if marks != 0 {
                 self.skip(marks.trailing_zeros() as usize / 8);
                 return;
@@ -122,7 +122,7 @@ impl<'t> Written<'t> {
     #[inline(always)]
     pub(crate) fn word(&mut self) -> Option<Piece<'t>> {
         let length = self.short(|word| {
-            let other = word ^ ONES * u64::from(b'<');
+            let other = word ^ (ONES * u64::from(b'<'));
             other.wrapping_sub(ONES) & !other
         });
         match *self.rest.get(length)? {
