@@ -46,7 +46,7 @@ const MIRROR_SYNC: &str = "
     sync: config error fetch layout manifest observer plan publish regenerate report seed store trust upstream
     trust: config error layout
     upstream: error layout manifest
-    verify: config error fetch layout manifest store sync trust upstream
+    verify: config error fetch layout manifest report store sync trust upstream
 ";
 
 const REPO_CLIENT: &str = "
