@@ -319,7 +319,9 @@ fn a_missing_state_is_a_damaged_one() {
     scene.sync();
     let promote = ["snapshot", "promote", "base", "--to", "prod"];
     scene.run(&promote).ends(0);
-    scene.run(&["sync", "--force"]).ends(0);
+    scene.put("base", "alpha", "2", "");
+    scene.publish("base");
+    scene.sync();
     scene.run(&["snapshot", "rollback", "base"]).ends(0);
     let state = scene.path("mirror/state/base/state.json");
     let trees = || ["base", "prod/base"].map(|link| fs::read_link(scene.public(link)).unwrap());
@@ -343,8 +345,8 @@ fn a_missing_state_is_a_damaged_one() {
         };
         assert_eq!(trees(), before, "clients see what they saw");
         assert_eq!(channels(), shown, "channels are known");
-        let status = scene.run(&["status"]).ends(0);
-        assert!(status.out.contains("held since "), "{}", status.out);
+        let status = scene.run(&["status"]).out;
+        assert!(status.contains("held since "), "{status}");
     }
     // All that is remembered: a tree has clients all the same, and its number is not given to another.
     fs::remove_dir_all(scene.path("mirror/state/base")).unwrap();

@@ -59,6 +59,7 @@ fn answers(site: &Site) -> Vec<String> {
             "repos.d/test.repo",
             site.repo_text(&format!("gpgcheck=0\n{first}\n[other]\nname=More\nbaseurl=file://{folder}\ngpgcheck=0\n{second}")),
         );
+        site.run(&["makecache"]).ok();
         let mut ask = |command: &[&str], word: &[&str]| {
             let ran = site.run(&[words, command, word].concat());
             let said = (ran.code, ran.out, ran.err);
