@@ -28,6 +28,7 @@ BUNDLED = {
     "zstd-sys": [("zstd", "zstd-sys", "zstd", "lib/zstd.h", r"define ZSTD_VERSION_(?:MAJOR|MINOR|RELEASE) +(\d+)", "BSD-3-Clause")],
     # C and assembly of their own, which the crate's own line tells.
     "ring": [],
+    "rpm-solv": [],
     "sha2-asm": [],
 }
 # C libraries of the machine: the archive, the macros with the version, the licence.
