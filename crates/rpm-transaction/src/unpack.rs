@@ -55,11 +55,12 @@ pub(crate) fn unpack_all<'a>(
                 read(&stager, open_verified(path, identity)?, &mut out)?;
                 out.add(Step::End)?;
             }
-            out.hand_over()
+            Ok(())
         };
         let read = read_all();
-        // What is written comes before what is read.
-        out.end().and(read)
+        // What was read before something could not be is written all the same: what fails there comes first.
+        let handed = out.hand_over();
+        handed.and(out.end()).and(read)
     })
 }
 
