@@ -32,7 +32,7 @@ const WAITING: usize = 2;
 /// Stages all payloads, with every digest checked that proves what is installed.
 ///
 /// # Errors
-/// The first in the order of the transaction. Nothing writes any more then.
+/// What could not be written, else what could not be read. Nothing writes any more then.
 pub(crate) fn unpack_all<'a>(
     elements: impl Iterator<Item = (&'a Loaded, &'a ElementPlan)>,
     stages: &'a Stages,

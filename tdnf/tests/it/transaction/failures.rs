@@ -471,34 +471,6 @@ fn row_89_a_full_disk() {
     assert!(error.to_string().contains("No space left"), "{error}");
 }
 
-/// The package that could not be written stands before the one that could not be read, whichever was noticed first.
-#[test]
-fn the_first_package_that_fails_is_told() {
-    if unprivileged() {
-        return;
-    }
-    let root = Sandbox::with_shell();
-    let Some(_mounted) = Mounted::new(root.join("opt/a"), "size=1m") else {
-        println!("skipped: cannot mount");
-        return;
-    };
-    let install = "mkdir -p %{buildroot}/opt/a\nhead -c 1100000 /dev/zero > %{buildroot}/opt/a/f";
-    let big = build("a", "1", "", install, "%files\n/opt/a/f");
-    let bad = wrong_content("b");
-    let options = Options {
-        ignore_space: true,
-        ..options()
-    };
-    let asks = [Ask::Upgrade(&big), Ask::Upgrade(bad.path())];
-    let error = fails(root.path(), &asks, &options);
-    assert!(error.to_string().contains("No space left"), "{error}");
-    let error = fails(root.path(), &[asks[1]], &options);
-    assert!(
-        matches!(error, TransactionError::FileDigest { .. }),
-        "{error}"
-    );
-}
-
 /// Row 91, ro_fs.
 #[test]
 fn row_91_a_read_only_file_system_is_told_before() {
